@@ -85,6 +85,11 @@ class Comparison:
         scores = [cell.mean for (_, tested), cell in self.pairs.items() if tested == task]
         return fmean(scores) if scores else None
 
+    def has_all_pairs(self, task: str) -> bool:
+        """Whether the task has a pair with each other task, so that its average can stand beside other averages."""
+        others = [other for other in self.tasks if other != task]
+        return bool(others) and all((other, task) in self.pairs for other in others)
+
 
 def count(cells: Iterable[Cell], arrow: Arrow) -> int:
     """The number of cells with this arrow."""

@@ -53,11 +53,28 @@ CHANGES: dict[str, tuple[str, dict[str, str], str]] = {
     ),
 }
 
+CONCERNED = {  # the runs that a change leaves behind
+    "score": {"stl-pos-1", "multi_dec-pos+ner-1"},
+    "scheme": {"stl-ner-1", "multi_dec-pos+ner-1"},
+    "sentences": {"stl-pos-1", "stl-ner-1", "multi_dec-pos+ner-1"},
+}
+
 
 @pytest.fixture(autouse=True)
 def here(here: Path) -> Path:
     begin(here)
     return here
+
+
+def put_under_other_data(whole: Path, here: Path, kind: str, *, cached: bool) -> str:
+    """Copy a finished study's runs under a study of other data, with its index or without; what is said of the data."""
+    tasks, files, what = CHANGES[kind]
+    change(here, tasks, **files)
+    done(*RUN, "--time-limit", "0s")
+    shutil.copytree(whole / "runs", FOLDER / "runs", dirs_exist_ok=True)
+    if cached:
+        shutil.copy(whole / "index.sqlite", FOLDER)
+    return what
 
 
 def begin(place: Path) -> None:
@@ -217,16 +234,9 @@ def test_a_study_goes_on_with_its_data_only(study: Path, here: Path, kind: str) 
 @pytest.mark.parametrize(
     "kind", ["score", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("scheme", "sentences"))]
 )
-def test_runs_of_other_data_are_named_and_set_aside(whole: Path, here: Path, kind: str, cached: bool) -> None:
-    """A finished study's folder of runs is copied under a study of other data, with its index or without."""
-    tasks, files, what = CHANGES[kind]
-    change(here, tasks, **files)
-    done(*RUN, "--time-limit", "0s")
-    shutil.copytree(whole / "runs", FOLDER / "runs", dirs_exist_ok=True)
-    if cached:
-        shutil.copy(whole / "index.sqlite", FOLDER)
-    concerned = {"score": {"stl-pos-1"}, "scheme": {"stl-ner-1"}, "sentences": {"stl-pos-1", "stl-ner-1"}}[kind]
-    concerned |= {"multi_dec-pos+ner-1"}
+def test_runs_of_other_data_are_named(whole: Path, here: Path, kind: str, cached: bool) -> None:
+    what = put_under_other_data(whole, here, kind, cached=cached)
+    concerned = CONCERNED[kind]
     for _ in range(2):  # the second time from the index
         found = status("s.toml")
         assert found["total"]["done"] == 3 - len(concerned)
@@ -238,6 +248,13 @@ def test_runs_of_other_data_are_named_and_set_aside(whole: Path, here: Path, kin
     assert re.search(f"\n?{line}", done("study", "recommend", "--task", "pos").err)
     assert "among the pending: " in done("study", "plan", "s.toml").out
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("cached", [True, False])
+def test_runs_of_other_data_are_set_aside(whole: Path, here: Path, kind: str, cached: bool) -> None:
+    put_under_other_data(whole, here, kind, cached=cached)
+    concerned = CONCERNED[kind]
     untouched = [kept(FOLDER, task) for task in ("pos", "ner") if f"stl-{task}-1" not in concerned]
     outcome = done(*RUN)
     assert {name.rpartition("-")[0] for name in names(FOLDER / "set-aside")} == concerned

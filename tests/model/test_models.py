@@ -58,6 +58,7 @@ def test_it_tags_words_that_training_saw_and_others(en: Tagger) -> None:
     assert [(span.start, span.end) for span in en.spans(sentence, "mwe")] == [(4, 6)]
 
 
+@pytest.mark.slow
 def test_a_shell_in_an_empty_home_needs_nothing_else(tmp_path: Path) -> None:
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     # no GloVe, no pyarrow: as after a plain pip install

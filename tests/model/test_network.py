@@ -476,18 +476,18 @@ def test_lanes_keep_their_own_schedules_and_batches() -> None:
     def make() -> list[Run]:
         fixed = {"learning_rate": 0.02, "epoch_updates": 7}
         return [
-            some_run("multi_dec", 1, training={**fixed, "schedule": "linear", "max_updates": 40}),
+            some_run("multi_dec", 1, training={**fixed, "schedule": "linear", "max_updates": 20}),
             some_run("te_dec", 2, training={**fixed, "schedule": "linear", "max_updates": 9, "batch_per_task": True}),
             some_run("stl", 3, {"one": ("A", "B")}, training={**fixed, "schedule": "constant", "max_updates": 50}),
             some_run("multi_dec", 4, training={**fixed, "halving_patience": 0, "batch_per_task": True}),
         ]
 
-    together = first_updates(make(), lanes=3, updates=40)
+    together = first_updates(make(), lanes=3, updates=20)
     for run in make():
         found = [loss for owner, loss in together if owner == run.config.seed]
         wanted = [loss for _, loss in first_updates([run], lanes=1, updates=len(found))]
         assert_close(torch.tensor(found), torch.tensor(wanted), rtol=1e-5, atol=0)
-    assert [sum(owner == seed for owner, _ in together) for seed in (1, 2)] == [40, 9]
+    assert [sum(owner == seed for owner, _ in together) for seed in (1, 2)] == [20, 9]
 
 
 def first_updates(runs: list[Run], lanes: int, updates: int = 50) -> list[tuple[int, float]]:

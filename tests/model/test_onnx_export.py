@@ -25,6 +25,7 @@ pytest.importorskip("onnxruntime")
 from tagmates.model.onnx_export import write_onnx
 
 READER = re.search(r"```python\n(import json.*?)```", Path("docs/onnx.md").read_text(encoding="utf-8"), re.DOTALL)
+NUM_SENTENCES = 1000
 TAGS = {"colour": ("O", "RED", "BLUE"), "shape": ("O", "B", "I", "E", "S")}
 
 
@@ -76,15 +77,15 @@ def test_the_reader_finds_the_same_tags(tmp_path: Path, sharing: Sharing, unknow
     check_agreement(tagger, some_sentences(words, 60), tmp_path)
 
 
-@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=pytest.mark.slow)])
-def test_the_bundled_model(number: int, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_the_bundled_model(tmp_path: Path) -> None:
     """On the paper's own sentences where they are, else on words of the starter corpus."""
     folder = os.environ.get("TAGMATES_DATA")
     if folder:
-        sentences = [list(s.tokens) for s in load_split(load_tasks(folder)["chunk"], "test")[:number]]
+        sentences = [list(s.tokens) for s in load_split(load_tasks(folder)["chunk"], "test")[:NUM_SENTENCES]]
     else:
         starter = load_split(load_tasks("starter")["upos"], "train")
-        sentences = some_sentences([word for sentence in starter for word in sentence.tokens], number)
-    assert len(sentences) == number
+        sentences = some_sentences([word for sentence in starter for word in sentence.tokens], NUM_SENTENCES)
+    assert len(sentences) == NUM_SENTENCES
     sentences += [["a"] * 2000]  # its scores add up to thousands
     check_agreement(Tagger.from_pretrained("en"), sentences, tmp_path)

@@ -138,10 +138,10 @@ def test_figures_of_the_text_are_held_against_the_tables_only() -> None:
     harmless = [r for r in published_records() if set(r.combination.tasks) != {"semtr", "frame"}]
     finding = one(findings(study_report(harmless)), "COM, FRAME and HYP help no task")
     assert (finding.tables_agree, finding.agrees) == (False, True)
-    assert finding.here == "com 0↑ of 30; frame 0↑ of 27; hyp 0↑ of 30 (87 of 90 done)"
+    assert finding.here == "com 0↑ of 30; frame 0↑ of 27; hyp 0↑ of 30 (87 of 90 counted)"
     fewer = [r for r in harmless if set(r.combination.tasks) != {"upos", "chunk"}]
     finding = one(findings(study_report(fewer)), "CHUNK help most often")
-    assert finding.here == "upos 13↑ of 27; xpos 17↑ of 30; chunk 13↑ of 27 (84 of 90 done)"
+    assert finding.here == "upos 13↑ of 27; xpos 17↑ of 30; chunk 13↑ of 27 (84 of 90 counted)"
     assert (finding.tables_agree, finding.agrees) == (True, True)
 
 
@@ -161,7 +161,7 @@ def check(finding: Finding) -> None:
     """Something is said, of how much it is said, or why nothing is."""
     assert bool(finding.here) != bool(finding.why)
     assert 0 <= finding.done <= finding.wanted
-    assert finding.here.endswith(f"({finding.done} of {finding.wanted} done)") == bool(
+    assert finding.here.endswith(f"({finding.done} of {finding.wanted} counted)") == bool(
         finding.here and finding.done < finding.wanted
     )
     assert finding.here or finding.agrees is None
@@ -181,6 +181,34 @@ def test_regimes_and_methods_that_are_missing(records: list[RunRecord]) -> None:
     pairs_only = replace(report, settings=report.settings.model_copy(update={"regimes": ("single", "pair")}))
     without = replace(pairs_only, comparisons={m: replace(c, all_but_one={}) for m, c in report.comparisons.items()})
     assert one(findings(without), "Leaving a task out").why == "this study does not train all tasks but one"
+
+
+def test_what_is_not_done_decides_no_claim(records: list[RunRecord]) -> None:
+    """A task of the claim without a cell that can have an arrow, and a task without some of its pairs."""
+    once = [r for r in records if r.seed == 1 or "hyp" in r.combination.tasks]
+    report = study_report(once)
+    harm = one(findings(report), "COM, FRAME and HYP harm most often")
+    assert harm.here == "com 0↓, frame 0↓ of 3 each (6 of 90 counted)"  # in the pairs with HYP
+    assert harm.agrees is None
+    joint = one(findings(report), "All is above every pair")
+    assert (joint.here, joint.agrees) == ("above every pair in 6 of 6", True)
+    fewer = [r for r in records if r.combination != combination_of("te_dec", ("mwe", "com"), PAPER_TASKS)]
+    found = findings(study_report(fewer))
+    assert one(found, "All is above every pair").here == "above every pair in 5 of 5 (5 of 6 counted)"
+    assert one(found, "has the same sign as the mean").wanted == one(found, "has the same sign as the mean").done + 2
+    whole = one(findings(study_report(records)), "The mean gain in pairs is largest")
+    part = one(found, "The mean gain in pairs is largest")
+    assert (whole.done, part.done, part.wanted) == (330, 220, 330)
+
+
+def test_shares_of_arrows_are_those_of_cells_that_can_have_one(records: list[RunRecord]) -> None:
+    """Of NER and MWE alone and together there are three seeds, of all else one."""
+    small = {"ner", "mwe"}
+    report = study_report([r for r in records if r.seed == 1 or set(r.combination.tasks) <= small])
+    rows = {(c.side, c.measure, c.trait): c for c in characteristics(report)}
+    assert {c.n for c in rows.values() if c.measure != "gain"} == {2}
+    assert {c.n for c in rows.values() if c.measure == "gain"} == {11}
+    assert "those of 2 tasks" in characteristics_table(report).caption
 
 
 def test_scores_that_are_all_the_same(records: list[RunRecord]) -> None:
@@ -286,16 +314,25 @@ def test_cells_that_need_a_reason_by_hand() -> None:
     assert [d.limit for d in found] == [0.5, 1.5, 1.5]
 
 
-def test_three_standard_errors_allow_more_where_seeds_vary() -> None:
+def test_a_wider_interval_allows_more_where_seeds_vary() -> None:
     seeds = {1: 50.0, 2: 52.0, 3: 54.0}  # everywhere, so that a variance is 4
     records = [replace(r, test=dict.fromkeys(r.test, seeds[r.seed])) for r in published_records()]
     report = study_report(records)
     cells = report.comparisons["te_dec"].pairs.values()
-    assert {round(allowed(report, cell), 6) for cell in cells} == {round(3 * (4 * 2 / 3) ** 0.5, 6)}
-    near = {d.ours.task for d in departures(report) if d.theirs.mean < 56}
-    assert near == {"hyp"}  # 46 to 48 in the paper
-    report = study_report([r for r in records if r.seed == 2])  # no seed to vary
-    assert {allowed(report, cell) for cell in cells} == {1.5, 0.5}
+    found = [allowed(report, cell) / (4 * 2 / 3) ** 0.5 for cell in cells]
+    assert all(3 < errors < 3.1 for errors in found)  # above 3, since the variance is itself an estimate
+    low = [d for d in departures(report) if d.theirs.mean < 56]
+    assert {d.ours.task for d in low if d.too_far} == {"hyp"}  # 46 to 48 in the paper
+    assert {d.ours.task for d in low if not d.too_far} == {
+        "frame",
+        "mwe",
+        "hyp",
+    }  # 1.5 points away, but it may be chance
+    for some in (
+        [r for r in records if r.seed == 2],  # no seed to vary
+        [r for r in records if r.seed == 2 or len(r.combination.tasks) == 1],  # two degrees of freedom tell too little
+    ):
+        assert {allowed(study_report(some), cell) for cell in cells} == {1.5, 0.5}
 
 
 def test_rank_correlation_by_hand() -> None:
@@ -390,5 +427,5 @@ def test_embeddings_as_the_paper_sees_them(records: list[RunRecord]) -> None:
     )
     one_seed = [r for r in runs if r.seed == 2 or not r.embeddings]
     found = findings(study_report(one_seed))
-    assert one(found, "MWE and NER are").here == "neighbours in 1 of 1 seed (1 of 3 done)"
+    assert one(found, "MWE and NER are").here == "neighbours in 1 of 1 seed (1 of 3 counted)"
     assert one(found, "Seeds agree").why == "at least two seeds and three tasks are needed"

@@ -767,19 +767,13 @@ described = schemathesis.Config.from_dict({"checks": rejections})
 schema = schemathesis.openapi.from_asgi("/openapi.json", ALONE, config=described)
 
 
-def examined(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    few = settings(max_examples=examples, suppress_health_check=list(HealthCheck))
-    return lambda test: schema.parametrize()(few(test))
+# settings() are those of the profile
+EXAMPLES = 500 if settings().max_examples >= 100 else 15
 
 
-@examined(15)
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 def test_answers_are_as_described(case: schemathesis.Case) -> None:
-    case.call_and_validate()
-
-
-@pytest.mark.slow
-@examined(500)
-def test_many_answers_are_as_described(case: schemathesis.Case) -> None:
     case.call_and_validate()
 
 

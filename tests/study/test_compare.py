@@ -55,6 +55,17 @@ class TestArrow:
         assert arrow_between([3.25, 5.25], [0, 2], 1.5, "sample") is None
         assert arrow_between([5, 5], [5, 5], 1.5, "population") is None
 
+    @pytest.mark.parametrize(
+        ("seeds", "spread", "percent"), [(3, 1, 5), (3, 100, 17), (2, 1, 20), (2, 100, 37)]
+    )  # as docs/statistics.md says
+    def test_how_often_it_errs(self, seeds: int, spread: float, percent: float) -> None:
+        draw, number = np.random.default_rng(1), 3000
+        pairs = zip(draw.normal(0, 1, (number, seeds)), draw.normal(0, spread, (number, seeds)), strict=True)
+        wrong = sum(
+            arrow_between(ours.tolist(), theirs.tolist(), 1.5, "population") is not None for ours, theirs in pairs
+        )
+        assert 100 * wrong / number == pytest.approx(percent, abs=2.5)
+
     def test_without_deviations_any_difference_counts(self) -> None:
         assert arrow_between([3, 9], [2, 9], 0, "population") == "up"
         assert arrow_between([3, 9], [2, 9], 0, "sample") == "up"

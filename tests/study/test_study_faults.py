@@ -177,6 +177,7 @@ def poisoned(folder: Path, trained: Any) -> None:
 save_checkpoint = train.save_checkpoint
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_fails_its_run_alone(short: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     write_study(SHORT)
     with monkeypatch.context() as patch:

@@ -46,7 +46,14 @@ def test_the_clock_counts_only_what_comes_after_the_warm_up(monkeypatch: pytest.
     assert found.training == pytest.approx(sum(seen[3:5]) / 2)
 
 
-def test_trainings_are_timed_in_processes_of_their_own() -> None:
+def test_trainings_are_timed_in_a_process_of_their_own() -> None:
+    both = [config(max_updates=2), config(("upos", "chunk"), max_updates=2)]
+    ((first, second),) = time_together([both], "starter")
+    assert min(first.training, second.training) > 0
+
+
+@pytest.mark.slow
+def test_two_processes_time_trainings_at_once() -> None:
     both = (config(max_updates=2), config(("upos", "chunk"), max_updates=2))
     (first,), (second,) = time_together([[each] for each in both], "starter")
     assert min(first.training, second.training) > 0

@@ -80,7 +80,7 @@ def test_the_pretended_gpu_refuses_what_a_gpu_would(gpu: Gpu, mistake: Callable[
         mistake(here, there)
 
 
-@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("lanes", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_train_validate_and_tag(gpu: Gpu, tmp_path: Path, lanes: int) -> None:
     """One alone; and with three lanes one that ends leaves its place to the fourth."""
     runs = make("cuda")[1:2] if lanes == 1 else make("cuda")

@@ -25,11 +25,11 @@ class Finding:
 
     section: str  # of the paper
     claim: str
-    paper: str  # the statement of the text; empty for other tasks than the paper's
-    tables: str  # empty if the tables do not show it
     here: str  # from the cells that exist; empty if it cannot be checked yet
-    tables_agree: bool | None  # whether the tables support the text, with its figures
-    agrees: bool | None  # whether this study supports the claim, as far as it is done
+    paper: str = ""  # the statement of the text; empty for other tasks than the paper's
+    tables: str = ""  # empty if the tables do not show it
+    tables_agree: bool | None = None  # whether the tables support the text, with its figures
+    agrees: bool | None = None  # whether this study supports the claim, as far as it is done; None if it is open
     done: int = 0  # cells of this study that were counted (seeds, for a claim about embeddings)
     wanted: int = 0
     why: str = ""  # reason why the claim cannot be checked
@@ -100,22 +100,23 @@ def _finding(claim: Claim, report: Report, papers: tuple[Report, Report] | None)
         return None
     here = claim.measure(report, claim.tasks)
     if papers is None:
-        words, text = claim.elsewhere or claim.words, _text(here)
-        return Finding(claim.section, words, "", "", text, None, None, here.done, here.wanted, here.why, here.never)
+        return _finding_here(claim.section, claim.elsewhere or claim.words, here)
     whole, tables = (claim.measure(paper, claim.tasks) for paper in papers)
-    return Finding(
-        section=claim.section,
-        claim=claim.words,
+    return replace(
+        _finding_here(claim.section, claim.words, here),
         paper=claim.paper,
         tables=tables.text,
-        here=_text(here),
         tables_agree=_same(claim, whole),
         agrees=here.holds,
-        done=here.done,
-        wanted=here.wanted,
-        why=here.why,
-        never=here.never,
     )
+
+
+def _finding_here(section: str, words: str, here: Measured) -> Finding:
+    """What this study shows, without anything of the paper beside it."""
+    text = here.text
+    if text and here.done < here.wanted:
+        text = f"{text} ({here.done} of {here.wanted} counted)"
+    return Finding(section, words, text, done=here.done, wanted=here.wanted, why=here.why, never=here.never)
 
 
 def _same(claim: Claim, tables: Measured) -> bool | None:
@@ -123,12 +124,6 @@ def _same(claim: Claim, tables: Measured) -> bool | None:
     if tables.holds is None or not claim.figures:
         return tables.holds
     return tables.holds and tables.figures == claim.figures
-
-
-def _text(measured: Measured) -> str:
-    if measured.text and measured.done < measured.wanted:
-        return f"{measured.text} ({measured.done} of {measured.wanted} done)"
-    return measured.text
 
 
 GIVEN_TEXT, RECEIVED_TEXT = "helps {up} and harms {down}", "is helped by {up} and harmed by {down}"
@@ -147,15 +142,4 @@ def _helpers_and_harmers(report: Report) -> Iterator[Finding]:
         here = Measured(
             text if done else "", done=done, wanted=wanted, why="" if done else "no pair can be compared yet"
         )
-        yield Finding(
-            "4.2",
-            f"Effects of {task} on its partners, and of its partners on {task}.",
-            "",
-            "",
-            _text(here),
-            None,
-            None,
-            done,
-            wanted,
-            here.why,
-        )
+        yield _finding_here("4.2", f"Effects of {task} on its partners, and of its partners on {task}.", here)

@@ -1,10 +1,10 @@
 """Correlation of a task's data with helping and being helped (paper sections 4.2 and 4.4)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
 from tagmates.report.correlation import MIN_POINTS, rank_correlation
+from tagmates.report.findings.tally import judged
 from tagmates.report.model import Report
 from tagmates.study.compare import Cell
 
@@ -14,7 +14,7 @@ TRAITS = {  # columns of data.statistics.table1
     "label_entropy": "label entropy (nats)",
 }
 SIDES = {"gives": 0, "receives": 1}  # position of the task in (partner, tested task)
-MEASURES = ("up", "down", "gain")  # share of cells with an arrow up, down; mean difference to STL
+MEASURES = ("up", "down", "gain")  # share of judged cells with an arrow up, down; mean difference to STL
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,18 @@ class Characteristic:
 def characteristics(report: Report) -> list[Characteristic]:
     """The correlations of both sides for each measure and trait, over all methods together.
 
-    With eleven tasks a single correlation is beyond chance (p < 0.05) from 0.62; these are eighteen.
+    With eleven tasks a single correlation is beyond chance (p < 0.05) from 0.62; these are eighteen. A task without a
+    cell that can have an arrow is left out of those with the shares of arrows.
     """
     traits = {row["task"]: row for row in report.statistics}
     found = []
     for side, place in SIDES.items():
-        measured = {task: _measures(cells) for task, cells in pair_cells(report, place).items()}
-        tasks = [task for task in report.tasks if task in measured and task in traits]
+        cells = pair_cells(report, place)
         for measure in MEASURES:
+            measured = {task: _measure(report, some, measure) for task, some in cells.items()}
+            tasks = [task for task in report.tasks if measured.get(task) is not None and task in traits]
             for trait in TRAITS:
-                x, y = [float(traits[task][trait]) for task in tasks], [measured[task][measure] for task in tasks]
+                x, y = [float(traits[task][trait]) for task in tasks], [measured[task] or 0.0 for task in tasks]
                 rho = rank_correlation(x, y)
                 why = "" if rho is not None else _why(len(tasks))
                 found.append(Characteristic(side, measure, trait, rho, len(tasks), why))
@@ -58,12 +60,11 @@ def pair_cells(report: Report, place: int) -> dict[str, list[Cell]]:
     return found
 
 
-def _measures(cells: list[Cell]) -> Mapping[str, float]:
-    return {
-        "up": fmean(cell.arrow == "up" for cell in cells),
-        "down": fmean(cell.arrow == "down" for cell in cells),
-        "gain": fmean(cell.difference or 0.0 for cell in cells),
-    }
+def _measure(report: Report, cells: list[Cell], measure: str) -> float | None:
+    if measure == "gain":
+        return fmean(cell.difference or 0.0 for cell in cells)
+    able = judged(report, cells)
+    return fmean(cell.arrow == measure for cell in able) if able else None
 
 
 def _why(tasks: int) -> str:

@@ -67,7 +67,6 @@ def all_among_lowest(places: int) -> Measure:
     def measure(report: Report, tasks: Tasks) -> Measured:
         (task,) = tasks
         ranks = {method: rank for method, c in report.comparisons.items() if (rank := _rank(c, task)) is not None}
-        ranks = {method: rank for method, rank in ranks.items() if rank[1] == len(report.tasks)}  # with all pairs
         if not ranks:
             return missing(report, "pair", "all")
         text = ", ".join(f"{METHOD_NAMES[method]} {place} of {scores}" for method, (place, scores) in ranks.items())
@@ -94,13 +93,10 @@ def pairs_and_all_below(report: Report, tasks: Tasks) -> Measured:
 def average_near_single(report: Report, tasks: Tasks) -> Measured:
     """Whether the mean of the pairs is at most half a point below STL and not above it."""
     (task,) = tasks
-    averages = {method: comparison.average(task) for method, comparison in report.comparisons.items()}
     means = {
-        method: average - report.comparisons[method].single[task].mean
-        for method, average in averages.items()
-        if average is not None
-        and task in report.comparisons[method].single
-        and sum(tested == task for _, tested in report.comparisons[method].pairs) == len(report.tasks) - 1
+        method: average - comparison.single[task].mean
+        for method, comparison in report.comparisons.items()
+        if (average := _whole_average(comparison, task)) is not None and task in comparison.single
     }
     if not means:
         return missing(report, "pair")
@@ -189,19 +185,24 @@ def _all(report: Report, tasks: Tasks) -> list[Cell]:
 
 
 def _gains(comparison: Comparison) -> dict[str, tuple[float, float]]:
-    """For each task with STL, a pair and All: the mean gain in pairs, and the gain of All."""
+    """For each task with STL, all pairs and All: the mean gain in pairs, and the gain of All."""
     gains = {}
     for task, single in comparison.single.items():
-        average = comparison.average(task)
+        average = _whole_average(comparison, task)
         if average is not None and task in comparison.all:
             gains[task] = average - single.mean, comparison.all[task].mean - single.mean
     return gains
 
 
+def _whole_average(comparison: Comparison, task: str) -> float | None:
+    """The mean of the pair scores of a task; None while a pair is missing."""
+    return comparison.average(task) if comparison.has_all_pairs(task) else None
+
+
 def _rank(comparison: Comparison, task: str) -> tuple[int, int] | None:
-    """The rank of All from below among itself and the pairs, and their number; None without All or a pair."""
+    """The rank of All from below among itself and the pairs, and their number; None without All or all pairs."""
     scores = [cell.mean for (_, tested), cell in comparison.pairs.items() if tested == task]
-    if task not in comparison.all or not scores:
+    if task not in comparison.all or not comparison.has_all_pairs(task):
         return None
     return 1 + sum(score < comparison.all[task].mean for score in scores), 1 + len(scores)
 

@@ -58,8 +58,9 @@ def above_pairs(regime: Regime, share: tuple[float, float]) -> Measure:
             for task, cell in comparison.cells(regime).items():
                 scores = [pair.mean for (_, tested), pair in comparison.pairs.items() if tested == task]
                 each += [cell.mean > score for score in scores]
-                average += [cell.mean > fmean(scores)] if scores else []
-                best += [cell.mean > max(scores)] if scores else []
+                if comparison.has_all_pairs(task):
+                    average.append(cell.mean > fmean(scores))
+                    best.append(cell.mean > max(scores))
         helped = any(any(comparison.oracle_sets.values()) for comparison in report.comparisons.values())
         if not each or (regime == "oracle" and not helped):
             return missing(report, "pair", regime)
@@ -100,10 +101,14 @@ def oracle_comparable(report: Report, tasks: Tasks) -> Measured:
 def all_without_oracle(report: Report, tasks: Tasks) -> Measured:
     """The methods for which All is above STL on a task without helpers."""
     (task,) = tasks
-    known = [c for c in report.comparisons.values() if task in c.oracle_sets and task in c.all and task in c.single]
+    known = [
+        c
+        for c in report.comparisons.values()
+        if task in c.oracle_sets and task in c.all and judged(report, [c.all[task]])
+    ]
     if not known:
         return missing(report, "oracle", "all")
-    above = [c for c in known if not c.oracle_sets[task] and c.all[task].mean > c.single[task].mean]
+    above = [c for c in known if not c.oracle_sets[task] and (c.all[task].difference or 0) > 0]
     gains = listing([points(c.all[task].difference, signed=True) for c in known])
     text = f"{len(above)} of {len(known)} methods (All − STL {gains})"
     return Measured(text, len(above) == len(known), done=len(known), wanted=len(report.comparisons))

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from statistics import fmean
 from typing import Literal
 
 from tagmates.formatting import points
 from tagmates.report.findings.claim import NO_STATISTICS, ONE_SEED, Claim, Measure, Measured, Tasks, by, missing
 from tagmates.report.findings.tally import Tally, judged, pairs, shown
 from tagmates.report.model import Report
+from tagmates.study.compare import Cell, Comparison
 
 Side = Literal["given", "received"]
 Tallies = Mapping[str, Tally]
@@ -20,7 +22,7 @@ HARMERS = ("com", "frame", "hyp")
 def counts(side: Side, names: tuple[str, ...], holds: Holds) -> Measure:
     """The named counts of what each of the claim's tasks gives to, or receives from, its partners.
 
-    The first of them are the figures.
+    The first of them are the figures. The claim is decided once each of its tasks has a cell.
     """
 
     def measure(report: Report, tasks: Tasks) -> Measured:
@@ -31,7 +33,7 @@ def counts(side: Side, names: tuple[str, ...], holds: Holds) -> Measure:
         rest = {task: some for task, some in found.items() if task not in tasks and some.done}
         return Measured(
             shown(chosen, *names),
-            holds(chosen, rest),
+            holds(chosen, rest) if len(chosen) == len(tasks) else None,
             tuple(getattr(some, names[0]) for some in chosen.values()),
             sum(found[task].done for task in tasks),
             sum(found[task].wanted for task in tasks),
@@ -74,19 +76,22 @@ def always(side: Side, name: str) -> Measure:
 
 
 def relative_gains(report: Report, tasks: Tasks) -> Measured:
-    """Whether the mean gain of these tasks in pairs, in percent of STL, is above that of all others."""
-    gains: dict[str, list[float]] = {task: [] for task in report.tasks}
-    for comparison in report.comparisons.values():
-        for (_, task), cell in comparison.pairs.items():
-            if cell.base:
-                gains[task].append(100 * (cell.mean - cell.base) / cell.base)
-    means = {task: sum(some) / len(some) for task, some in gains.items() if some}
-    if not set(tasks) <= means.keys():
+    """Whether the mean gain of these tasks in pairs, in percent of STL, is above that of all others.
+
+    It is the mean over the methods that have all pairs of all tasks.
+    """
+    whole = [c for c in report.comparisons.values() if all(map(c.has_all_pairs, report.tasks))]
+    gains = {
+        task: [100 * (cell.mean / cell.base - 1) for c in whole for cell in _received(c, task) if cell.base]
+        for task in report.tasks
+    }
+    if not all(gains.values()):
         return missing(report, "pair")
+    means = {task: fmean(some) for task, some in gains.items()}
     order = sorted(means, key=lambda task: -means[task])
     text = ", ".join(f"{task} {points(means[task], signed=True)} %" for task in order[: len(tasks) + 1])
-    found, holds = pairs(report), set(order[: len(tasks)]) == set(tasks)
-    return Measured(f"highest: {text}", holds, done=found.done, wanted=found.wanted)
+    done, wanted = sum(map(len, gains.values())), pairs(report).wanted
+    return Measured(f"highest: {text}", set(order[: len(tasks)]) == set(tasks), done=done, wanted=wanted)
 
 
 def harm_to(tested: str) -> Measure:
@@ -147,6 +152,11 @@ def smallest_label_sets(report: Report, tasks: Tasks) -> Measured:
 
 def _tally(report: Report, side: Side, task: str) -> Tally:
     return pairs(report, given=task) if side == "given" else pairs(report, received=task)
+
+
+def _received(comparison: Comparison, task: str) -> list[Cell]:
+    """The cells of a task's pairs that have a base."""
+    return [cell for (_, tested), cell in comparison.pairs.items() if tested == task and cell.base is not None]
 
 
 def _column(report: Report, name: str) -> dict[str, float]:

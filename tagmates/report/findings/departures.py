@@ -1,7 +1,9 @@
-"""Cells that differ from the paper's by more than seeds explain, or in the sign of their difference."""
+"""Cells that differ from the paper's by more than a limit in points, or in the sign of their difference."""
 
 import math
 from dataclasses import dataclass
+
+from scipy import special
 
 from tagmates.report.model import Report
 from tagmates.study.compare import Cell, Comparison
@@ -10,7 +12,8 @@ from tagmates.study.settings import REGIMES, Regime
 
 MAX_POINTS, MAX_STEADY_POINTS = 1.5, 0.5
 STEADY_TASKS = ("upos", "xpos", "chunk")  # their scores are high and vary little
-MAX_STANDARD_ERRORS = 3  # standard errors
+CONFIDENCE = 0.9973  # as high as that of three standard errors of a normal variable
+MIN_DF = 4  # degrees of freedom below which the variance between seeds is hardly known and does not widen the limit
 
 CellPair = tuple[Cell, Cell]  # of this study, of the paper
 
@@ -22,18 +25,19 @@ class Departure:
     ours: Cell
     theirs: Cell
     limit: float  # points of test F1 that the means may differ by
-    too_far: bool
+    far: bool  # by more than the points that are the same for all cells of the task
+    too_far: bool  # by more than ``limit``
     opposite: bool  # beyond chance here, and of the other sign in the paper
 
 
 def departures(report: Report) -> list[Departure]:
-    """The cells that differ by more than chance, in the usual order; a task alone counts once for all methods."""
+    """The cells that are far or opposite, in the usual order; a task alone counts once for all methods."""
     found: dict[object, Departure] = {}
     for method, comparison in report.comparisons.items():
         for regime in REGIMES if method in report.published else ():
             for ours, theirs in in_both(comparison, report.published[method], regime):
                 cell = _departure(report, ours, theirs)
-                if cell.too_far or cell.opposite:
+                if cell.far or cell.opposite:
                     found.setdefault((regime, ours.combination, ours.task), cell)
     return list(found.values())
 
@@ -52,12 +56,20 @@ def is_too_far(report: Report, ours: Cell, theirs: Cell) -> bool:
 
 def allowed(report: Report, ours: Cell) -> float:
     """How much a cell may differ from the paper's, in points of test F1."""
+    limit = _max_points(ours.task)
     noise = report.runs.noise(ours.task)
+    if noise is None or noise.df < MIN_DF:
+        return limit
     # the paper has no deviations; its seeds are assumed to vary as ours
-    error = math.sqrt(noise.value * (1 / ours.n + 1 / NUM_SEEDS)) if noise else 0.0
-    return max(MAX_STEADY_POINTS if ours.task in STEADY_TASKS else MAX_POINTS, MAX_STANDARD_ERRORS * error)
+    error = math.sqrt(noise.value * (1 / ours.n + 1 / NUM_SEEDS))
+    return max(limit, float(special.stdtrit(noise.df, (1 + CONFIDENCE) / 2)) * error)
 
 
 def _departure(report: Report, ours: Cell, theirs: Cell) -> Departure:
     opposite = ours.beyond_chance and (ours.difference or 0.0) * (theirs.difference or 0.0) < 0
-    return Departure(ours, theirs, allowed(report, ours), is_too_far(report, ours, theirs), opposite)
+    far = abs(ours.mean - theirs.mean) > _max_points(ours.task)
+    return Departure(ours, theirs, allowed(report, ours), far, is_too_far(report, ours, theirs), opposite)
+
+
+def _max_points(task: str) -> float:
+    return MAX_STEADY_POINTS if task in STEADY_TASKS else MAX_POINTS

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from tagmates.formatting import points, probability
+from tagmates.report.findings.tally import judged
 from tagmates.report.model import Report
 from tagmates.study.compare import Cell, Comparison, make_cell
 from tagmates.study.plan import combination_of
@@ -62,11 +63,11 @@ def signed_rank(differences: Sequence[float]) -> float:
 
 
 def differing_cells(report: Report) -> tuple[int, int, int]:
-    """The number of cells of pairs and All in which two methods differ by the rule, differ beyond chance, and exist.
+    """The number of cells of pairs and All in which two methods differ by the rule, beyond chance, and may do so.
 
     Beyond chance means q <= 0.05 over all these cells; it needs runs with counts.
     """
-    cells = list(_method_cells(report))
+    cells = judged(report, _method_cells(report))
     evidence = adjust([cell.evidence for cell in cells if cell.evidence is not None])
     beyond = sum(some.q is not None and some.q <= 0.05 for some in evidence)
     return sum(cell.arrow is not None for cell in cells), beyond, len(cells)
@@ -80,7 +81,7 @@ def _method_cells(report: Report) -> Iterator[Cell]:
             for ours, theirs in combinations(report.comparisons, 2):
                 combination, base = (combination_of(method, tasks, report.tasks) for method in (ours, theirs))
                 cell = make_cell(report.settings, report.runs, combination, base, task, selected="")
-                if cell is not None and cell.base is not None:
+                if cell is not None:
                     yield cell
 
 

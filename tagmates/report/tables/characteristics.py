@@ -26,10 +26,12 @@ def characteristics_table(report: Report) -> Table:
     found = [characteristics(report)]
     if report.published:
         found.append(characteristics(paper_report(report)))
-    n = max(c.n for c in found[0])
+    least, most = min(c.n for c in found[0]), max(c.n for c in found[0])
     many = " With 11 tasks a single ρ is beyond chance (p < 0.05) from 0.62; about one of these 18 is so by chance."
-    few = f" {n} tasks are {'few' if n > 5 else 'too few'} for a correlation."
-    caption = CAPTION + (many if n == len(PAPER_TASKS) else few)
+    few = f" {most} tasks are {'few' if most > 5 else 'too few'} for a correlation."
+    caption = CAPTION + (many if most == len(PAPER_TASKS) else few)
+    if least < most:
+        caption += f" The shares of cells with an arrow are those of {least} tasks, whose pairs have two runs or more."
     rows = []
     for side in SIDES:
         for measure in MEASURES:

@@ -26,7 +26,9 @@ def _compared(found: list[Finding]) -> Table:
         caption=(
             "Claims of the paper's text, the numbers in its own tables for the tasks and methods of this study, the "
             "numbers in this study as far as it is done, and whether the claim holds in all tables of the paper and in "
-            f"this study. Claims about combinations that this study does not train are left out. {ARROWS_NOTE}"
+            "this study. 5 of 33 counted: of 33 cells that the claim is about, 5 have the runs that it needs; arrows "
+            "need two runs on both sides. Claims about combinations that this study does not train are left out. "
+            f"{ARROWS_NOTE}"
         ),
         heads=(
             "section",
@@ -46,7 +48,7 @@ def _compared(found: list[Finding]) -> Table:
                     _said(finding.tables),
                     _holds(finding.tables_agree),
                     _said(finding.here),
-                    _holds(finding.agrees),
+                    _holds(finding.agrees, so_far=finding.done < finding.wanted),
                 ),
             )
             for finding in found
@@ -118,7 +120,8 @@ def _said(text: str) -> Entry:
     return Entry(text or EMPTY)
 
 
-def _holds(holds: bool | None) -> Entry:
+def _holds(holds: bool | None, *, so_far: bool = False) -> Entry:
     if holds is None:
         return Entry(EMPTY)
-    return Entry("yes", roles=("up",)) if holds else Entry("no", roles=("down",))
+    text = f"{'yes' if holds else 'no'}{', so far' if so_far else ''}"
+    return Entry(text, roles=("up",) if holds else ("down",))

@@ -4,7 +4,14 @@ from dataclasses import asdict
 
 from tagmates.formatting import EMPTY, correlation, points
 from tagmates.report.findings.agreement import Agreement, agreement
-from tagmates.report.findings.departures import MAX_POINTS, MAX_STANDARD_ERRORS, MAX_STEADY_POINTS, departures
+from tagmates.report.findings.departures import (
+    CONFIDENCE,
+    MAX_POINTS,
+    MAX_STEADY_POINTS,
+    MIN_DF,
+    Departure,
+    departures,
+)
 from tagmates.report.model import Report
 from tagmates.report.tables.cells import few_words, mark, numbers, score_entry, story, trained
 from tagmates.report.tables.comparison import partners
@@ -15,6 +22,7 @@ from tagmates.study.settings import METHOD_NAMES, REGIME_NAMES, Method
 
 POINT_HEADS = ("mean", "mean size", "largest", "too far")
 DIFFERENCE_HEADS = ("same sign", "ρ")
+INTERVAL = f"half the {100 * CONFIDENCE:.2f} % interval of that difference"
 ARROW_HEADS = ("cells", "same", "opposite", "only here", "only in the paper")
 
 
@@ -32,8 +40,8 @@ def agreement_table(report: Report) -> Table:
         caption=(
             "Cells that both this study and the paper have. Points: test F1 of this study minus that of the paper; its "
             "mean, the mean and the largest of its absolute values, and the number of cells that are too far: more "
-            f"than {MAX_POINTS} points ({MAX_STEADY_POINTS} for upos, xpos and chunk) and {MAX_STANDARD_ERRORS} "
-            "standard errors. Differences to the base: how many have the same sign as in the paper, and Spearman's "
+            f"than {MAX_POINTS} points ({MAX_STEADY_POINTS} for upos, xpos and chunk) and {INTERVAL}. "
+            "Differences to the base: how many have the same sign as in the paper, and Spearman's "
             "rank correlation (for STL that of the scores). Arrows by the rule in cells with two runs or more: "
             "the same in both (or none), opposite, or in one only."
         ),
@@ -59,17 +67,19 @@ def _agreement_row(near: Agreement) -> Row:
 
 
 def departures_table(report: Report) -> Table:
-    """The cells that differ from the paper by more than chance explains, or in the sign of the difference."""
+    """The cells that differ from the paper by more than a limit in points, or in the sign of the difference."""
     found = departures(report)
     return Table(
         name="departures",
         section="paper",
         title="Cells that differ from the paper",
         caption=(
-            f"Far: the mean differs from that of the paper by more than {MAX_POINTS} points ({MAX_STEADY_POINTS} for "
-            f"upos, xpos and chunk) and by more than {MAX_STANDARD_ERRORS} standard errors, if the seeds of the paper "
-            "vary as those of this study. Opposite: the difference to the base is beyond chance (q ≤ 0.05), and that "
-            "of the paper has the other sign. A task alone counts once for all methods."
+            f"The mean differs from that of the paper by more than {MAX_POINTS} points ({MAX_STEADY_POINTS} for upos, "
+            "xpos and chunk), or the difference to the base has the other sign. Too far: also by more than is allowed, "
+            f"which is {INTERVAL} if the seeds of the paper vary as those of this study; the points alone if the "
+            f"variance between seeds has fewer than {MIN_DF} degrees of freedom. Opposite: the difference to the base "
+            "is beyond chance (q ≤ 0.05), and that of the paper has the other sign. A task alone counts once for all "
+            "methods."
         ),
         heads=("", "here", "the paper", "above", "allowed", "why"),
         rows=tuple(
@@ -80,12 +90,17 @@ def departures_table(report: Report) -> Table:
                     points(cell.theirs.mean),
                     points(cell.ours.mean - cell.theirs.mean, signed=True),
                     points(cell.limit),
-                    " and ".join(why for why, so in (("far", cell.too_far), ("opposite", cell.opposite)) if so),
+                    _why(cell),
                 ),
             )
             for cell in found
         ),
     )
+
+
+def _why(cell: Departure) -> str:
+    reasons = ("too far" if cell.too_far else "", "opposite" if cell.opposite else "")
+    return " and ".join(filter(None, reasons)) or "may be chance"
 
 
 def paper_tables(report: Report) -> list[Table]:
