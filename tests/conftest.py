@@ -6,10 +6,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
-from jaxtyping import install_import_hook
 
 # Not the records without tensors: beartype checks a random item of a tuple, and hypothesis forbids strategies to draw
 # from the random module. Nor kernels in Triton, which reads their source itself.
@@ -20,11 +20,13 @@ CHECKED = (
     *(f"tagmates.kernels.{name}" for name in ("reference", "c", "build", "selftest", "dispatch")),
     "tagmates.model",
 )
+CHECKED_IN = {"batching", "kernels", "model"}  # folders of tests; make test-slow checks in all
 
 # make test tries 30 examples of a property, make test-slow 100, where a test does not say otherwise; time fails no test
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.register_profile("thorough", max_examples=100, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
+settings.load_profile(PROFILE)
 
 torch.set_num_threads(1)
 # a shell has Ctrl-C ignored by what it runs in the background, and so would be the processes that tests interrupt
@@ -32,7 +34,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TAGMATES_CACHE_CORPORA"] = "0"
 os.fsync = lambda fd: None  # slow, and seen only where the power fails, which happens in no test
 os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton, as torch's optimizers do
-install_import_hook(list(CHECKED), "beartype.beartype")
+jaxtyping.install_import_hook(list(CHECKED), "beartype.beartype")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The checks of shapes take a third of the time of a small training."""
+    checked = PROFILE == "thorough" or item.path.parent.name in CHECKED_IN
+    jaxtyping.config.update("jaxtyping_disable", not checked)
 
 
 def pytest_collection_finish() -> None:

@@ -332,7 +332,8 @@ def test_a_wider_interval_allows_more_where_seeds_vary() -> None:
         [r for r in records if r.seed == 2],  # no seed to vary
         [r for r in records if r.seed == 2 or len(r.combination.tasks) == 1],  # two degrees of freedom tell too little
     ):
-        assert {allowed(study_report(some), cell) for cell in cells} == {1.5, 0.5}
+        report = study_report(some)
+        assert {allowed(report, cell) for cell in cells} == {1.5, 0.5}
 
 
 def test_rank_correlation_by_hand() -> None:
