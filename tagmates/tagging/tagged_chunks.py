@@ -80,9 +80,24 @@ def tag_chunk(tagger: Tagger, job: TaggingJob, chunk: Chunk) -> TaggedChunk:
         else:
             write_json_lines(known, job.tasks, text, partial(_spans, tagger))
     except DataError as wrong:
-        way = "--output json, without --append," if chunk.options.append else "--output json"
-        error = DataError(f"{chunk.name}:{chunk.line}: from here on, {wrong}; {way} can hold every tag")
+        if chunk.options.append:
+            place, way = f"{chunk.name}:{chunk.line}: from here on", "--output json, without --append,"
+        else:
+            written = text.getvalue().count("\n\n")
+            place, way = _place(chunk, lines, words[written]), "--output json"
+        error = DataError(f"{place}: {wrong}; {way} can hold every word and tag")
     return TaggedChunk(chunk, text.getvalue(), len(words), sum(len(own.tokens) for own in words), error)
+
+
+def _place(chunk: Chunk, lines: Sequence[str], sentence: InputSentence) -> str:
+    """The place of a sentence in the input: its file and line, or in a JSON list its record."""
+    if chunk.options.kind == "json":
+        return f"{chunk.name}: record {chunk.record + sentence.lines[0] // 2}"
+    if sentence.lines:
+        return f"{chunk.name}:{chunk.line + sentence.lines[0]}"
+    start = sentence.offsets[0][0] if sentence.offsets else chunk.characters
+    before = "".join(lines)[: start - chunk.characters]
+    return f"{chunk.name}:{chunk.line + before.count(chr(10))}"
 
 
 def _appended(

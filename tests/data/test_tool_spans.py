@@ -209,6 +209,12 @@ def test_marks_around_whole_sentences_are_not_those_of_opennlp() -> None:
             ),
             "links; tokens holds objects with text, entityLabel; most records have neither two lists",
         ),
+        (
+            "a.jsonl",
+            '{"tokens": ["Kito", "naps"], "tags": ["B-PER", "O"]}\n' * 2
+            + '{"tokens": ["Kito", "naps"], "tags": ["B-PER"]}\n',
+            "a.jsonl:3: tokens has 2 items and tags has 1; in 1 of 3 records they differ",
+        ),
     ],
 )
 def test_known_formats_are_named(name: str, text: str, seen: str, tmp_path: Path) -> None:

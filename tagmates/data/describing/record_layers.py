@@ -29,7 +29,7 @@ from tagmates.data.formats.tool_spans import (
     readable_spans,
 )
 from tagmates.errors import DataError
-from tagmates.formatting import first_of
+from tagmates.formatting import first_of, plural
 
 _WORD_NAMES = (*TOKEN_NAMES, "sentence")  # of lists; a sentence may also be a list of words
 _SAMPLE_RECORDS = 200  # records whose spans are read
@@ -169,6 +169,8 @@ def _integers(
 
 def _no_layers(records: Sequence[LocatedRecord], place: str) -> DataError:
     """The error for records that hold no tags, with what the first one holds."""
+    if unequal := _of_unequal_lengths(records):
+        return unequal
     record, where = (records[0].record, records[0].where) if records else ({}, place)
     objects = ((key, value[0]) for key, value in record.items() if isinstance(value, list) and value)
     inner = "".join(f"; {key} holds objects with {first_of(own)}" for key, own in objects if isinstance(own, Mapping))
@@ -176,6 +178,22 @@ def _no_layers(records: Sequence[LocatedRecord], place: str) -> DataError:
         f"{where}: the record has the keys {first_of(record)}{inner}; most records have neither two lists of one "
         'length nor a text with spans: give words and tags as lists, or spans as [[0, 4, "PER"]]'
     )
+
+
+def _of_unequal_lengths(records: Sequence[LocatedRecord]) -> DataError | None:
+    """The error for lists of words and of tags that have one length in most records, but in too few of them."""
+    token = _key_of_words([key for key in _keys(records) if any(map(are_words, _values(records, key)))])
+    for key in _keys(records):
+        both = [(each.where, each.record.get(token), each.record.get(key)) for each in records if key != token]
+        lists = [(where, words, tags) for where, words, tags in both if are_words(words) and _is_layer(tags)]
+        wrong = [each for each in lists if len(each[1]) != len(each[2])]
+        if wrong and 2 * len(wrong) < len(lists):
+            where, words, tags = wrong[0]
+            return DataError(
+                f"{where}: {token} has {plural(len(words), 'item')} and {key} has {len(tags)}; in {len(wrong)} of "
+                f"{plural(len(records), 'record')} they differ: give every word a tag, or leave these records out"
+            )
+    return None
 
 
 def _flat(record: Record) -> Record:
