@@ -16,11 +16,12 @@ from tagmates.processes import available_cores
 from tagmates.study.affinities import find_affinities
 from tagmates.study.chooser import Budget
 from tagmates.study.control import Control, ControlKind
+from tagmates.study.control_study import open_control
 from tagmates.study.cost import Cost, cost_to_do
 from tagmates.study.engine import EngineKind
 from tagmates.study.forecast import Forecast, forecast
 from tagmates.study.grouping import Grouping, groupings
-from tagmates.study.locate import OpenedStudy, open_control, open_study
+from tagmates.study.locate import OpenedStudy, open_study
 from tagmates.study.overview import StudyPlan, StudyStatus, plan_of, status_of
 from tagmates.study.plan import Combination
 from tagmates.study.recommend import Advice, advise_on

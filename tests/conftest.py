@@ -51,12 +51,12 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _timing_in_this_process() -> Iterator[None]:
     """``study plan`` times two updates in the test's own process; users get processes: test_timing.py."""
-    from tagmates.study import cost, timing
+    from tagmates.study import speeds, timing
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timing, "WARM_UP", (1, 0.0))
         patch.setattr(timing, "MEASUREMENT", (1, 0.0))
-        patch.setattr(cost, "time_together", lambda assigned, data: [timing._time_all(own, data) for own in assigned])
+        patch.setattr(speeds, "time_together", lambda assigned, data: [timing._time_all(own, data) for own in assigned])
         yield
 
 

@@ -14,9 +14,9 @@ from rich.text import Text
 from tagmates.apps.shared import say, talk
 from tagmates.apps.study_options import say_notes
 from tagmates.formatting import duration
-from tagmates.study.cost import Sizes, training_size
 from tagmates.study.driver import Poll, Stage, Started, Stopped
 from tagmates.study.plan import Planned
+from tagmates.study.run_size import Sizes, training_size
 from tagmates.study.session import Begun, Event, Summary
 from tagmates.study.store import Store
 

@@ -7,7 +7,8 @@ from tagmates.errors import ConfigError
 from tagmates.report.figures import figures
 from tagmates.report.model import Report, WrittenReport, make_report
 from tagmates.report.page import write_report
-from tagmates.study.locate import OpenedStudy, find_control
+from tagmates.study.control_study import find_control
+from tagmates.study.locate import OpenedStudy
 from tagmates.study.notes import not_counted, other_folders
 from tagmates.study.status import current_status
 

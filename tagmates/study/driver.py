@@ -101,8 +101,7 @@ class Driver:
                 self.records |= found.done
                 selected = {planned.name for planned in chosen}
                 self.unselected = [planned for planned in now.plan if planned.name not in selected]
-                over = found.done.keys() | found.failed.keys()
-                todo = [planned for planned in chosen if planned.name not in over]
+                todo = found.pending(chosen)
                 first = [planned for planned in todo if planned.regime != "oracle"]
                 done = sum(planned.name in found.done for planned in chosen)
                 failed = sum(planned.name in found.failed for planned in chosen)

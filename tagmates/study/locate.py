@@ -1,20 +1,17 @@
-"""Find a study: by its file, by its folder, or as the last one that ran; and its control."""
+"""Find a study: by its file, by its folder, or as the last one that ran."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from tagmates.config import preset_of
 from tagmates.data.archive import read_header
-from tagmates.data.task_data import data_difference
 from tagmates.data.tasks import PRESET_REASONS, default_preset, load_tasks, require_tasks
-from tagmates.errors import ConfigError, DataError, ModelError, TagmatesError
+from tagmates.errors import ConfigError, DataError, ModelError
 from tagmates.formatting import suggestion
-from tagmates.study.control import Control, control_at, control_folders, with_own_name
+from tagmates.study.control import control_at
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.settings import StudySettings, parse_study, preset_source, read_study
-from tagmates.study.status import current_status
 from tagmates.study.store import Store
 
 RUNS = Path("runs")
@@ -36,9 +33,6 @@ class OpenedStudy:
         """Raise ConfigError if the place of the data is not known."""
         if not self.data:
             raise ConfigError("--data: is missing, and the study's file has none; give --data, or write data = ...")
-
-
-AnyStudy = TypeVar("AnyStudy", bound=OpenedStudy)
 
 
 def open_study(
@@ -144,53 +138,3 @@ def _last() -> Path:
     if not begun:
         raise ModelError(f"{RUNS}: holds no study; name its file or folder")
     return max(begun, key=lambda path: (control_at(path.parent) is None, path.stat().st_mtime)).parent
-
-
-def open_control(study: AnyStudy, control: Control, overrides: Sequence[str] = ()) -> AnyStudy:
-    """The control of a study, as a study in a folder of its own beside it. Raises ConfigError."""
-    root = with_own_name(study.store.root)
-    if control_at(root) is not None:
-        raise ConfigError(f"--{control.kind}: {root} is a control's folder itself; name the study's file or folder")
-    return replace(
-        study,
-        name=control.name(study.name),
-        settings=control.settings(study.settings, overrides),
-        store=Store(root.with_name(control.name(root.name))),
-    )
-
-
-def find_control(study: OpenedStudy) -> tuple[OpenedStudy | None, list[str]]:
-    """The control of a study that has the most finished runs, and a line on every other one that has some.
-
-    Controls of other settings or other sentences than the study has now are passed by, with a line that says so.
-    """
-    fitting: list[tuple[int, OpenedStudy]] = []
-    lines = []
-    for folder, control in control_folders(study.store.root):
-        try:
-            found = open_study(folder)
-            done = len(current_status(found.settings, found.tasks, found.store).found.done)
-            why = _why_unlike(study, found, control) if done else ""
-        except TagmatesError as error:
-            lines.append(f"{error}; this control is not set beside the study")
-            continue
-        if why:
-            lines.append(f"{folder}: this control {why}; --beside sets it beside the study all the same")
-        elif done:
-            fitting.append((done, found))
-    if not fitting:
-        return None, lines
-    _, chosen = max(fitting, key=lambda each: each[0])
-    others = [found.store.root for _, found in fitting if found is not chosen]
-    return chosen, [*lines, *(f"{folder}: is a control too; --beside sets it beside the study" for folder in others)]
-
-
-def _why_unlike(study: OpenedStudy, found: OpenedStudy, control: Control) -> str:
-    """How a control differs from that of the study as it is now; empty where it does not."""
-    now = control.settings(study.settings)
-    often = {"epoch_updates": found.settings.training.epoch_updates}  # how often dev is scored may be chosen
-    ours = (now.model, now.training.model_copy(update=often), now.vectors)
-    if ours != (found.settings.model, found.settings.training, found.settings.vectors):
-        return "was made with other settings of the study"
-    what = data_difference(study.store.task_data(), found.store.task_data())
-    return f"was trained on other data: {what}" if what else ""

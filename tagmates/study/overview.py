@@ -7,12 +7,12 @@ from pathlib import Path
 from tagmates.config import Sharing
 from tagmates.formatting import plural
 from tagmates.html import table_html
-from tagmates.study.cost import unmeasured
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.notes import missing_files, not_counted, plan_notes
 from tagmates.study.plan import Planned
 from tagmates.study.run_files import has_epochs, why_no_tagger
 from tagmates.study.settings import Regime
+from tagmates.study.speeds import unmeasured
 from tagmates.study.status import RegimeCounts, Status, current_status
 from tagmates.study.store import FoundRuns, State
 

@@ -13,7 +13,6 @@ from tagmates.study.adoption import adopt, adoption_notes
 from tagmates.study.affinities import study_affinities
 from tagmates.study.changes import check_change
 from tagmates.study.chooser import Budget, make_chooser
-from tagmates.study.cost import Sizes
 from tagmates.study.driver import Driver, Poll, Stage, Started, Stopped
 from tagmates.study.engine import EngineKind, check_numbers, choose_engine, open_engine
 from tagmates.study.job import Job
@@ -23,6 +22,7 @@ from tagmates.study.plan import Planned, make_plan
 from tagmates.study.recommend import Advice, advise
 from tagmates.study.record_reading import UNRECORDED_DATA
 from tagmates.study.run_filter import RunFilter
+from tagmates.study.run_size import Sizes
 from tagmates.study.status import Status, current_status
 from tagmates.study.task_cache import data_of_task, start_found, task_size, task_statistics
 from tagmates.training.device import choose_device
@@ -151,9 +151,8 @@ def _sum_up(study: OpenedStudy, selection: RunFilter, before: Collection[str]) -
     """The summary of a call; ``before`` are the runs that were done when it began."""
     now = current_status(study.settings, study.tasks, study.store, counts=True)
     found = now.found
-    over = found.done.keys() | found.failed.keys()
     selected = {planned.name for planned in selection(now.plan)}
-    pending = [planned.name for planned in now.plan if planned.name not in over]
+    pending = [planned.name for planned in found.pending(now.plan)]
     advice: Sequence[Advice] = ()
     fault = ""
     try:

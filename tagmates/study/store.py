@@ -39,6 +39,10 @@ class FoundRuns:
     broken: Mapping[str, str] = field(default_factory=dict)  # run -> invalid file, and its fault
     unmatched: Mapping[str, str] = field(default_factory=dict)  # finished on other data -> difference
 
+    def pending(self, plan: Iterable[Planned]) -> list[Planned]:
+        """The runs of a plan that are neither done nor failed."""
+        return [planned for planned in plan if planned.name not in self.done and planned.name not in self.failed]
+
     def __or__(self, other: "FoundRuns") -> "FoundRuns":
         return FoundRuns(
             {**self.done, **other.done},

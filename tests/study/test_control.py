@@ -19,7 +19,8 @@ from tagmates.config import TrainingSettings
 from tagmates.errors import ConfigError
 from tagmates.report.prose import study_comparison
 from tagmates.study.control import EPOCH_UPDATES, Control, ControlKind, control_at, control_folders
-from tagmates.study.locate import find_control, open_control, open_study
+from tagmates.study.control_study import find_control, open_control
+from tagmates.study.locate import open_study
 from tagmates.study.plan import make_plan
 from tagmates.study.settings import StudySettings
 

@@ -22,23 +22,17 @@ from study_folders import make_record
 from tagmates.config import MAX_SIZE, ModelSettings, RunConfig, Sharing, TrainingSettings
 from tagmates.data.tasks import STARTER
 from tagmates.errors import ConfigError, DataError, ModelError
-from tagmates.study import cost as costs
+from tagmates.study import speeds as timed_speeds
 from tagmates.study.control import Control, ControlKind
-from tagmates.study.cost import (
-    EPOCHS_BY_PATIENCE,
-    Sizes,
-    epoch_size,
-    estimate,
-    recorded_speeds,
-    training_size,
-    usual_epochs,
-)
+from tagmates.study.cost import estimate
 from tagmates.study.durations import parse_duration
 from tagmates.study.locate import open_study
 from tagmates.study.plan import Combination, OracleSets, Planned, combination_of, make_plan
 from tagmates.study.published import PAPER_TASKS
 from tagmates.study.run_filter import RunFilter, parse_shard
+from tagmates.study.run_size import EPOCHS_BY_PATIENCE, Sizes, epoch_size, training_size, usual_epochs
 from tagmates.study.settings import REGIMES, Method, Regime, StudySettings, read_study
+from tagmates.study.speeds import recorded_speeds, time_sharings
 from tagmates.study.store import FoundRuns, Store
 from tagmates.study.timing import Timed
 from tagmates.training.schedule import Schedule
@@ -627,13 +621,13 @@ class TestCost:
             given.extend(assigned)
             return [[Timed(100.0 / len(config.tasks), 50.0, 1.0) for config in own] for own in assigned]
 
-        monkeypatch.setattr(costs, "time_together", timed)
+        monkeypatch.setattr(timed_speeds, "time_together", timed)
         sizes: Sizes = {name: (100 * 2**i, 10.0) for i, name in enumerate(NAMES)}
         configs = {
             sharing: [p.config for p in plan_of(NAMES, seeds=[1]) if p.config.sharing == sharing]
             for sharing in ("stl", "multi_dec")
         }
-        found = costs.time_sharings(configs, sizes, "data", 3)  # type: ignore[arg-type]
+        found = time_sharings(configs, sizes, "data", 3)  # type: ignore[arg-type]
         assert [[config.sharing for config in own] for own in given] == [["stl"] * 2 + ["multi_dec"] * 2] * 3
         alone = [config.tasks for own in given for config in own[:2]]
         assert alone.count(("f",)) == 3  # it has half of all tokens
@@ -744,4 +738,4 @@ class TestOpening:
 def test_runs_that_failed_are_not_pending() -> None:
     plan = plan_of("ab", seeds=[1])
     first, *others = plan
-    assert costs.pending_runs(plan, FoundRuns({}, {first.name: "no memory"})) == others
+    assert FoundRuns({}, {first.name: "no memory"}).pending(plan) == others

@@ -184,13 +184,16 @@ def _of_unequal_lengths(records: Sequence[LocatedRecord]) -> DataError | None:
     """The error for lists of words and of tags that have one length in most records, but in too few of them."""
     token = _key_of_words([key for key in _keys(records) if any(map(are_words, _values(records, key)))])
     for key in _keys(records):
-        both = [(each.where, each.record.get(token), each.record.get(key)) for each in records if key != token]
-        lists = [(where, words, tags) for where, words, tags in both if are_words(words) and _is_layer(tags)]
-        wrong = [each for each in lists if len(each[1]) != len(each[2])]
-        if wrong and 2 * len(wrong) < len(lists):
-            where, words, tags = wrong[0]
+        lengths = [
+            (each.where, len(each.record[token]), len(each.record[key]))
+            for each in records
+            if key != token and are_words(each.record.get(token)) and _is_layer(each.record.get(key))
+        ]
+        unequal = [(where, words, tags) for where, words, tags in lengths if words != tags]
+        if unequal and 2 * len(unequal) < len(lengths):
+            where, words, tags = unequal[0]
             return DataError(
-                f"{where}: {token} has {plural(len(words), 'item')} and {key} has {len(tags)}; in {len(wrong)} of "
+                f"{where}: {token} has {plural(words, 'item')} and {key} has {tags}; in {len(unequal)} of "
                 f"{plural(len(records), 'record')} they differ: give every word a tag, or leave these records out"
             )
     return None
