@@ -35,8 +35,17 @@ def save_checkpoint(folder: Path, run: Run) -> None:
         "flat_epochs": run.schedule.flat_epochs,
         "history": run.history,
     }
-    write_tensors(folder / "checkpoint.safetensors", tensors, {"state": json.dumps(state)})
+    write_tensors(_path(folder), tensors, {"state": json.dumps(state)})
     write_metrics(folder, run.history)
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Remove the checkpoint of a finished run, if it has one."""
+    _path(folder).unlink(missing_ok=True)
+
+
+def _path(folder: Path) -> Path:
+    return folder / "checkpoint.safetensors"
 
 
 def _optimized(run: Run) -> list[str]:
@@ -54,7 +63,7 @@ def load_checkpoint(folder: Path, run: Run) -> None:
 
     Raises ModelError if the checkpoint is damaged or belongs to another run.
     """
-    path = folder / "checkpoint.safetensors"
+    path = _path(folder)
     if not path.exists():
         return
     tensors, metadata = read_tensors(path)

@@ -18,6 +18,7 @@ from tagmates.files import write_atomically, write_json, write_tensors, write_te
 from tagmates.installed import VERSION
 from tagmates.model.pretrained import epoch_file
 from tagmates.training.card import model_card
+from tagmates.training.checkpoint import remove_checkpoint
 from tagmates.training.metrics import write_metrics
 from tagmates.training.run import Run
 from tagmates.training.scores import TaskScores, signature
@@ -69,7 +70,7 @@ def write_result(folder: Path, run: Run, reason: str) -> dict[str, Any]:
     write_metrics(folder, run.history)
     write_text(folder / "README.md", model_card(run, result))
     write_json(folder / "result.json", result)
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # there is nothing left to resume
+    remove_checkpoint(folder)  # there is nothing left to resume
     return result
 
 

@@ -19,7 +19,7 @@ from tagmates.installed import get_extra
 from tagmates.kernels.dispatch import kernels_on, why_no_kernels
 from tagmates.model.tagger import Tagger
 from tagmates.settings_parsing import with_preset
-from tagmates.training.checkpoint import load_checkpoint, save_checkpoint
+from tagmates.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from tagmates.training.device import choose_device
 from tagmates.training.ending import ending_warnings
 from tagmates.training.folder import (
@@ -167,12 +167,13 @@ def run_in_folder(
         if force:
             clear_folder(folder)
         check_same_run(folder, run)
-        load_checkpoint(folder, run)
         path, ids = folder / "result.json", (run.id, run.former_id)
         if path.exists() and read_json(path).get("run_id") in ids:
+            remove_checkpoint(folder)  # it is there if a kill came between the result and its removal
             run_log.info("%s: is done; nothing to resume", folder)
             yield None
             return
+        load_checkpoint(folder, run)
         write_identity(folder, run, absolute_data(data))
         if run.start.name == "random" != run.config.vectors:
             run_log.warning("no GloVe vectors here (%s): words start from random vectors", get_extra("glove"))

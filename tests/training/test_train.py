@@ -156,6 +156,13 @@ def test_kill_minus_nine_then_resume(tmp_path: Path, finished: Path) -> None:
     assert numbers(tmp_path / "run") == numbers(finished)
 
 
+def test_a_checkpoint_that_a_kill_left_behind_a_result_is_removed(finished: Path) -> None:
+    left = finished / "checkpoint.safetensors"
+    left.write_bytes(b"cut off")
+    assert list(train_events(small(), finished, "starter", resume=True)) == []
+    assert not left.exists()
+
+
 def test_resuming_a_run_that_is_done_changes_nothing(finished: Path) -> None:
     def times() -> dict[str, int]:  # older filelocks touch the lock
         others = {"train.log", LOCK}
