@@ -1,14 +1,10 @@
 """Changed settings: the effect of a call of ``study run`` on a folder that was started with other settings."""
 
-from collections.abc import Iterator
-from typing import Any
-
-from tagmates.config import Settings
 from tagmates.errors import ConfigError, TagmatesError
 from tagmates.formatting import plural
 from tagmates.study.locate import OpenedStudy
 from tagmates.study.plan import make_plan
-from tagmates.study.settings import StudySettings
+from tagmates.study.settings import StudySettings, setting_differences
 from tagmates.study.status import current_status
 
 
@@ -22,7 +18,8 @@ def check_change(study: OpenedStudy) -> list[str]:
         former, _ = store.settings()
     except TagmatesError:  # the study is new, or its file is invalid, which is reported when it starts
         return []
-    changed = list(_differences(former, study.settings))
+    differing = setting_differences(former, study.settings)
+    changed = [f"{key} = {old} (now {new})" for key, old, new in differing]
     if not changed:
         return []
     what = f"{store.root}: was begun with {', '.join(changed)}"
@@ -51,17 +48,3 @@ def _left_out(study: OpenedStudy, former: StudySettings) -> list[str]:
     kept = {planned.name for planned in make_plan(study.settings, study.tasks, before.oracle_sets)}
     planned = {planned.name for planned in before.plan}
     return [name for name in study.store.others(kept) if name in planned]
-
-
-def _differences(former: Settings, now: Settings, prefix: str = "") -> Iterator[str]:
-    """Each setting that differs, with its former and its present value; the path of the data is left out."""
-    for key in type(now).model_fields:
-        old, new = getattr(former, key), getattr(now, key)
-        if isinstance(new, Settings):
-            yield from _differences(old, new, f"{prefix}{key}.")
-        elif old != new and key != "data":
-            yield f"{prefix}{key} = {_shown(old)} (now {_shown(new)})"
-
-
-def _shown(value: Any) -> str:
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)

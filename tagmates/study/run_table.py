@@ -21,8 +21,10 @@ from tagmates.data.formats.decompression import MAX_EXPANSION
 from tagmates.data.task_data import data_difference
 from tagmates.errors import ModelError
 from tagmates.files import read_file, read_json, write_atomically, write_json
+from tagmates.settings_parsing import parse
 from tagmates.study.affinities import FILE as AFFINITIES
 from tagmates.study.record_reading import read_record
+from tagmates.study.settings import StudySettings, setting_differences
 from tagmates.study.store import Store
 from tagmates.training.metrics import read_metrics, write_metrics
 
@@ -53,15 +55,12 @@ class Collected:
 def collect_runs(store: Store, table: Path) -> Collected:
     """Add the finished runs of a study's folder to a table, which is made if it does not exist.
 
-    Raises ModelError if a run's files are invalid, if the table's runs were trained on other data, or if it has the
-    same run with another result.
+    Raises ModelError if a run's files are invalid, if the table's runs were trained on other data or with other
+    settings, or if it has the same run with another result.
     """
     study, rows = read_table(table) if table.exists() else ({}, {})
-    if what := data_difference(study.get("study", {}).get("task_data", {}), store.task_data()):
-        raise ModelError(
-            f"{table}: its runs were trained on other data than those in {store.root}: {what}; collect the latter into "
-            "another table"
-        )
+    if study:
+        _check_same_study(study["study"], table, store)
     added, kept = [], []
     for name in store.finished():
         read_record(store.folder(name))
@@ -85,9 +84,14 @@ def collect_runs(store: Store, table: Path) -> Collected:
 
 
 def lay_out_runs(table: Path, root: Path) -> Collected:
-    """Write the runs of a table as the folder of a study; runs that the folder already has are left as they are."""
+    """Write the runs of a table as the folder of a study; runs that the folder already has are left as they are.
+
+    Raises ModelError if the table is damaged, or if the folder is of other data or settings.
+    """
     study, rows = read_table(table)
     added, kept = [], []
+    if (root / "study.json").exists():
+        _check_same_study(study["study"], table, Store(root))
     (root / "runs").mkdir(parents=True, exist_ok=True)
     if not (root / "study.json").exists():
         write_json(root / "study.json", study["study"])
@@ -101,6 +105,22 @@ def lay_out_runs(table: Path, root: Path) -> Collected:
         _write_run(folder, row)
         added.append(name)
     return Collected(added, kept)
+
+
+def _check_same_study(study: Mapping[str, Any], table: Path, store: Store) -> None:
+    """Raise ModelError if the ``study`` of a table has other data, model, training or vectors than that of a folder."""
+    advice = "take another table or folder"
+    if what := data_difference(study.get("task_data", {}), store.task_data()):
+        raise ModelError(f"{table}: its runs were trained on other data than those in {store.root}: {what}; {advice}")
+    there, here = (
+        parse(StudySettings, _without_paths(own)["study"], str(place))
+        for own, place in ((study, table), (store.description(), store.root / "study.json"))
+    )
+    alike = there.model_copy(update={"model": here.model, "training": here.training, "vectors": here.vectors})
+    for key, own, other in setting_differences(there, alike):
+        raise ModelError(
+            f"{table}: its runs were trained with {key} = {own}, those in {store.root} with {other}; {advice}"
+        )
 
 
 def read_table(table: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

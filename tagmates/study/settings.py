@@ -1,7 +1,7 @@
 """The settings of a study: tasks, regimes, sharing methods, seeds and training settings (a TOML file)."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -98,6 +98,20 @@ def preset_source(path: Path, overrides: Sequence[str]) -> str:
         override(given, text)
         found = "--set" if "preset" in given else found
     return found
+
+
+def setting_differences(former: Settings, now: Settings, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """The name of each setting that differs, its former and its present value; the path of the data is left out."""
+    for key in type(now).model_fields:
+        old, new = getattr(former, key), getattr(now, key)
+        if isinstance(new, Settings):
+            yield from setting_differences(old, new, f"{prefix}{key}.")
+        elif old != new and key != "data":
+            yield f"{prefix}{key}", _shown(old), _shown(new)
+
+
+def _shown(value: Any) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value) or '""'
 
 
 def _beside(path: Path, value: str) -> str:

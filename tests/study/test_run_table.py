@@ -123,6 +123,22 @@ def test_runs_on_other_data_are_refused_and_the_table_stays(store: Store, tmp_pa
     assert table.read_bytes() == before
 
 
+def test_runs_of_other_settings_are_refused_in_both_directions(store: Store, tmp_path: Path) -> None:
+    table = tmp_path / "own.jsonl.xz"
+    collect_runs(store, table)
+    before = table.read_bytes()
+    path = store.root / "study.json"
+    path.write_text(path.read_text().replace('"hidden_size": 300', '"hidden_size": 40'))
+    why = r"own\.jsonl\.xz: its runs were trained with model\.hidden_size = 300, those in .*own with 40; take another"
+    with pytest.raises(ModelError, match=why):
+        collect_runs(store, table)
+    with pytest.raises(ModelError, match=why):
+        lay_out_runs(table, store.root)
+    assert table.read_bytes() == before
+    path.write_text(path.read_text().replace('"hidden_size": 40', '"hidden_size": 300').replace("[1, 2]", "[1, 2, 3]"))
+    assert len(lay_out_runs(table, store.root).kept) == 6
+
+
 def test_another_result_of_the_same_run_is_refused_and_the_table_stays(store: Store, tmp_path: Path) -> None:
     table = tmp_path / "own.jsonl.xz"
     collect_runs(store, table)
