@@ -92,11 +92,22 @@ def create_service(
     app.add_middleware(SecurityHeaders)
     _add_page(app)
     _add_state(app, metrics)
+    _add_models(app, taggers, licences, limits)
+    _add_tagging(app, taggers, limits, queue, worker)
+    return app
 
+
+def _add_models(
+    app: FastAPI, taggers: Mapping[str, Tagger], licences: Mapping[str, str | None], limits: Limits
+) -> None:
     @app.get("/api/models", summary="The models, their tasks, and the limits")
     def models() -> ModelsOut:
         return models_out(taggers, licences, limits)
 
+
+def _add_tagging(
+    app: FastAPI, taggers: Mapping[str, Tagger], limits: Limits, queue: Queue, worker: WorkerThread
+) -> None:
     refused = refusals(400, 408, 413, 415, 422, 429, 503)
     asked = {"requestBody": body_of(taggers, limits)}
 
@@ -123,8 +134,6 @@ def create_service(
         lines = _lines(parsed, queue, worker, len(body), limits)
         first = await anext(lines)  # so that an error at the start has its own status
         return StreamingResponse(_to_the_end(first, lines), media_type="application/x-ndjson")
-
-    return app
 
 
 @dataclass(frozen=True, slots=True)

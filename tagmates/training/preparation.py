@@ -13,7 +13,7 @@ from tagmates.batching.corpus import Corpus, Forms, build_corpus
 from tagmates.batching.sampling import updates_of_epoch
 from tagmates.batching.vocabulary import Vocabulary, build_vocabulary, singletons
 from tagmates.config import RunConfig, TrainingSettings
-from tagmates.data.indexing import IndexedTask
+from tagmates.data.indexing import IndexedSplit, IndexedTask
 from tagmates.data.sentence import task_token
 from tagmates.data.task import SPLITS, Task
 from tagmates.data.task_data import TaskData, task_data
@@ -43,39 +43,25 @@ def prepare_run(
     if start.encoder is None:
         start.vectors.check_size(config.model.word_size)
     vocabulary = vocabulary_of(config, tasks, indexed, start)
-    token = config.sharing == "te_enc"
+    module = _module(config, vocabulary, start).to(device)
     # split -> its sentences by task, without tasks and splits that have none
     splits = {
         split: by_task
         for split in SPLITS
         if (by_task := [(name, part) for name in config.tasks if (part := indexed[name].splits.get(split))])
     }
-    tokens = chain.from_iterable(part.forms for by_task in splits.values() for _, part in by_task)
-    if start.base is None:
-        module = make_module(config, vocabulary, start.vectors, start.encoder)
-    else:
-        module = extend_module(config, vocabulary, start.vectors, start.base.module, start.base.vocabulary)
-    module.to(device)
-    for parameter in fixed_parameters(module, config, vocabulary):
-        parameter.requires_grad_(False)
-    every = chain(map(task_token, config.tasks), tokens) if token else tokens
-    forms = Forms.of(every, vocabulary, spell=module.spell).to(device)
+    words = chain.from_iterable(part.forms for by_task in splits.values() for _, part in by_task)
+    task_tokens = map(task_token, config.tasks) if config.sharing == "te_enc" else ()
+    forms = Forms.of(chain(task_tokens, words), vocabulary, spell=module.spell).to(device)
     singles = singletons(part for _, part in splits["train"]) if vocabulary.unknown else set()
     data = {name: task_data(tasks[name], indexed[name]) for name in config.tasks}
     own_id, former_id = run_ids(config, data, start.digest(vocabulary.words))
-    corpora: dict[str, Corpus] = {
-        split: replace(
-            build_corpus(by_task, vocabulary, forms, token=token),
-            states=module.corpus_states([part for _, part in by_task], cached=True),
-        ).to(device)
-        for split, by_task in splits.items()
-    }
     run = Run(
         config=config,
         tasks={name: tasks[name] for name in config.tasks},
         vocabulary=vocabulary,
         gold={split: {name: part.sentences for name, part in by_task} for split, by_task in splits.items()},
-        corpora=corpora,
+        corpora={split: _corpus(by_task, config, vocabulary, forms, module) for split, by_task in splits.items()},
         rare=torch.from_numpy(np.fromiter((form.lower() in singles for form in forms.index), dtype=np.bool_)),
         module=module,
         start=start,
@@ -88,6 +74,30 @@ def prepare_run(
     )
     run.tag_weights()  # raises for a tag that no task has
     return run
+
+
+def _module(config: RunConfig, vocabulary: Vocabulary, start: Start) -> TaggerModule:
+    """The module before the first update, with the parameters fixed that no update changes."""
+    if start.base is None:
+        module = make_module(config, vocabulary, start.vectors, start.encoder)
+    else:
+        module = extend_module(config, vocabulary, start.vectors, start.base.module, start.base.vocabulary)
+    for parameter in fixed_parameters(module, config, vocabulary):
+        parameter.requires_grad_(False)
+    return module
+
+
+def _corpus(
+    by_task: Sequence[tuple[str, IndexedSplit]],
+    config: RunConfig,
+    vocabulary: Vocabulary,
+    forms: Forms,
+    module: TaggerModule,
+) -> Corpus:
+    """The sentences of a split of all tasks, with their states of a frozen encoder, if the module has one."""
+    corpus = build_corpus(by_task, vocabulary, forms, token=config.sharing == "te_enc")
+    states = module.corpus_states([part for _, part in by_task], cached=True)
+    return replace(corpus, states=states).to(module.device)
 
 
 def make_optimizer(module: TaggerModule, settings: TrainingSettings) -> torch.optim.Adam | torch.optim.AdamW:
