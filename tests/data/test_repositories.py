@@ -1008,7 +1008,8 @@ def test_i_and_o_alone_mark_spans(tmp_path: Path) -> None:
 def test_texts_with_digits_are_no_ids(tmp_path: Path) -> None:
     rows = [(f"物损{number}其他物损受损", "-X-", "B-物" if number % 3 else "O") for number in range(60)]
     (tmp_path / "train.conll").write_text("".join(lines([row]) + "\n" for row in rows))
-    assert next(iter(described(tmp_path).values())).token_column == 1
+    (task,) = described(tmp_path).values()
+    assert (task.token_column, task.tag_column) == (1, 3)
 
 
 def test_sentences_of_a_single_word_are_named(tmp_path: Path) -> None:

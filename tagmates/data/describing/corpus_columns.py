@@ -45,7 +45,7 @@ def unused_columns(layout: FileLayout, name: str) -> Iterator[str]:
         ((most, count),) = counts.most_common(1)
         numbers = all(map(str.isdecimal, counts)) and 1 < len(counts) <= MAX_NUMBERED_TAGS
         why = ""
-        if {*counts} == {"O"}:
+        if at not in used and {*counts} == {"O"}:
             why = "it is 'O' throughout"
         elif used and at not in used and numbers and count >= MIN_OUTSIDE_SHARE * len(rows):
             why = f"it has only numbers, most of them {most}"

@@ -108,4 +108,6 @@ def _are_ids(column: Column) -> bool:
 
 def _varies(column: Column) -> bool:
     longer = [sentence for sentence in column if len(sentence) > 1]
-    return not longer or any(len(set(sentence)) > 1 for sentence in longer)
+    if not longer:
+        return len(column) == 1 or len(_counted(column)) > 1
+    return any(len(set(sentence)) > 1 for sentence in longer)
