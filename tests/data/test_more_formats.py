@@ -90,6 +90,13 @@ class TestSentenceRows:
         assert [(p.line, p.kind) for p in errors if p.split == "train"] == [(8, "line"), (10, "line")]
         assert "is not a list of strings" in errors[1].message
 
+    @pytest.mark.parametrize(("text", "words"), [("Anna lives in Rome.", "4 words"), ("安娜住罗马", "1 word")])
+    def test_texts_whose_words_are_not_separated_are_refused(self, text: str, words: str, tmp_path: Path) -> None:
+        rows = [f"{number},{text},B-PER O O B-LOC O" for number in range(30)]
+        (tmp_path / "train.csv").write_text("\n".join(["id,text,labels", *rows, ""]))
+        with pytest.raises(DataError, match=rf"train\.csv: has a text .* in row 2 '{text}' has {words} and 5 tags"):
+            propose(tmp_path, "")
+
     def test_a_header_that_is_not_declared_is_warned_of(self, tmp_path: Path) -> None:
         text = "text\tlabels\n" + "".join(
             " ".join(r[0] for r in rows) + "\t" + " ".join(r[2] for r in rows) + "\n" for rows in made(1)

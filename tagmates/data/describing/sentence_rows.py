@@ -5,22 +5,25 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from tagmates.data.describing.file_layout import FileLayout
+from tagmates.data.describing.file_layout import FileLayout, UnreadFile
 from tagmates.data.formats.columns import CELL
 from tagmates.data.formats.table import words_and_tags
+from tagmates.data.schemes import are_span_tags
 from tagmates.errors import DataError
+from tagmates.formatting import plural, shown
 
 
-def sentence_rows_in(lines: Sequence[str], separator: str) -> FileLayout | None:
+def sentence_rows_in(lines: Sequence[str], separator: str) -> FileLayout | UnreadFile | None:
     """The table, if each row is a sentence: in nearly all rows, two columns have equally many words, one of them tags.
 
-    In the sample, the cells of other columns are repeated beside each word.
+    In the sample, the cells of other columns are repeated beside each word. If each row has several tags, but not as
+    many as words, what was seen comes back.
     """
     quoted = any('"' in line for line in lines)
     rows = _rows_in(lines, separator, quoted=quoted)
     columns = _words_and_tags_in(rows)
     if columns is None:
-        return None
+        return _unequal_rows_in(rows[1:])
     token, tag = columns
     header = is_header_of_sentences(rows, tag)
     sample = list(_sentences_in(rows[header:], token, tag))
@@ -30,6 +33,26 @@ def sentence_rows_in(lines: Sequence[str], separator: str) -> FileLayout | None:
     keys: dict[str, Any] = {"sentence_rows": True} | ({"header": True} if header else {})
     kind = "csv" if quoted else "columns"
     return FileLayout(kind, separator, len(rows[0]), heading, sample=sample, keys=keys)
+
+
+def _unequal_rows_in(rows: Sequence[Sequence[str]]) -> UnreadFile | None:
+    """What was seen, if each row has a text and several span tags, but not a tag for each word."""
+    width = len(rows[0]) if rows else 0
+    for tag in range(width if width > 1 else 0):
+        tags = [_words_of(row, tag, tag) for row in rows]
+        total = sum(map(len, tags))
+        if total < 2 * len(rows) or not all(tags) or not are_span_tags({each for own in tags for each in own}):
+            continue
+        text = max((at for at in range(width) if at != tag), key=lambda at: sum(len(row[at]) for row in rows))
+        for number, (row, own) in enumerate(zip(rows, tags, strict=True), start=2):
+            words = _words_of(row, text, text)
+            if len(words) != len(own):
+                return UnreadFile(
+                    f"has a text and its tags in each row, but not a tag for each word: in row {number} "
+                    f"{shown(row[text])} has {plural(len(words), 'word')} and {plural(len(own), 'tag')}; "
+                    "write spaces between all words, also before a full stop"
+                )
+    return None
 
 
 def _rows_in(lines: Sequence[str], separator: str, *, quoted: bool) -> list[list[str]]:
