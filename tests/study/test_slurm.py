@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import pytest
 import slurm_stand_in
 from command_line import done, refused, tagmates
+from study_faults import WORKER_HOOK
 from tiny_study import write_tiny_study
 
 from tagmates import locks
@@ -29,31 +30,7 @@ from tagmates.study.slurm import asks_for_gpu, margin, sbatch_options
 PATIENCE = 300  # seconds until a test stops waiting and fails
 EPOCHS = 6
 HOLD_EPOCH = 3  # in which a training waits to be killed
-HOOK = """
-import importlib.util, sys
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name != "tagmates.study.worker":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        load = spec.loader.exec_module
-        spec.loader.exec_module = lambda module: (load(module), change())
-        return spec
-sys.meta_path.insert(0, Finder())
-def change():
-    import threading
-    from pathlib import Path
-    from tagmates.training.run import Run
-    select = Run.select
-    def changed(run):
-        held = Path("{held}")
-        if run.config.tasks == ("pos",) and run.epoch == {epoch} and not held.exists():
-            held.touch()
-            threading.Event().wait()
-        return select(run)
-    Run.select = changed
-"""
+HOLD = 'held = Path("{held}"); held.exists() or (held.touch(), threading.Event().wait())'
 
 
 @pytest.fixture(autouse=True)
@@ -222,7 +199,9 @@ def hold(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the first training of pos wait for ever in the middle of an epoch; returns the file that is there then."""
     hooks, held = here.parent / "hooks", here.parent / "held"
     hooks.mkdir()
-    (hooks / "sitecustomize.py").write_text(HOOK.format(held=held, epoch=HOLD_EPOCH))
+    (hooks / "sitecustomize.py").write_text(
+        WORKER_HOOK.format(tasks="pos", epoch=HOLD_EPOCH, step=1, act=HOLD.format(held=held))
+    )
     monkeypatch.setenv("PYTHONPATH", ":".join([str(hooks), *filter(None, [os.environ.get("PYTHONPATH")])]))
     return held
 
