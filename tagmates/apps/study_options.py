@@ -65,9 +65,12 @@ class StudySource:
 
     def open(self, where: Path | None, *, as_begun: bool = False) -> Study:
         """The study, or the control of it that is meant; its notes are printed."""
+        return self.control_of(self.open_base(where, as_begun=as_begun))
+
+    def control_of(self, study: Study) -> Study:
+        """The control of a study that is meant, or the study itself; its notes are printed."""
         if self.equal_updates is not None and self.equal_exposure is not None:
             raise ConfigError("--equal-updates and --equal-exposure: are two controls; give one of them")
-        study = self.open_base(where, as_begun=as_begun)
         if self.equal_updates is not None:
             study = study.control("equal-updates", self.equal_updates)
         elif self.equal_exposure is not None:

@@ -69,7 +69,8 @@ def slurm(
             raise ConfigError(f"{option} {number}: must be 1 or more")
     if workers is None and device != "cuda" and not asks_for_gpu(options):
         workers = 1
-    study = source.open(where)
+    base = source.open_base(where)
+    study = source.control_of(base)
     study.require_data()
     check_selection(study, selection.filter(study))
     folder = study.store.root.resolve() / "slurm"
@@ -77,7 +78,7 @@ def slurm(
     fault = "" if no_lock else why_locks_fail(folder.parent, LOCK)
     options_of_run = {
         "data": absolute_data(study.data),
-        "output-dir": str(source.open_base(where).store.root.resolve()),
+        "output-dir": str(base.store.root.resolve()),
         "encoder": source.encoder,
         "equal-updates": source.equal_updates,
         "equal-exposure": source.equal_exposure,
