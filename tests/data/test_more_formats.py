@@ -285,12 +285,30 @@ class TestOtherTools:
             read_split(load_tasks(str(tmp_path))["x"], "train")
 
 
+def test_a_word_that_is_a_line_end_is_named(tmp_path: Path) -> None:
+    record = {"tokens": ["Ada", "\n\n", "naps"], "labels": ["B-PER", "O", "O"]}
+    (tmp_path / "train.jsonl").write_text(30 * (json.dumps(record) + "\n"))
+    proposal = propose(tmp_path, "")
+    (note,) = (each for each in (*proposal.left_out, *proposal.remarks) if "train.jsonl:1" in each)
+    assert r"train.jsonl:1: number 2 in 'tokens', '\n\n', has a line end" in note
+    assert "leave it out with its tag, or write a visible sign instead" in note
+
+
+def test_lists_of_all_sentences_under_a_key_are_refused(tmp_path: Path) -> None:
+    columns = {"tokens": [["Ada", "naps"], ["Ben"]], "tags": [["B-PER", "O"], ["B-PER"]]}
+    (tmp_path / "train.json").write_text(json.dumps(columns))
+    with pytest.raises(DataError, match="whose keys tokens, tags each hold a list for every sentence: write an object"):
+        propose(tmp_path, "")
+
+
 def test_cluener_is_read_and_its_texts_are_compared(tmp_path: Path) -> None:
     record = {"text": "Ada naps, Ada sails.", "label": {"name": {"Ada": [[0, 2], [10, 12]]}}}
+    without = {"text": "It rains.", "label": {}}
     wrong = {"text": "Ada naps.", "label": {"name": {"Ada": [[1, 3]]}}}
     for split in ("train", "dev"):
-        (tmp_path / f"{split}.json").write_text("\n".join(json.dumps(record) for _ in range(30)))
+        (tmp_path / f"{split}.json").write_text("\n".join(json.dumps(each) for each in 15 * [record, without]))
     (task,) = described(tmp_path).values()
+    assert read(task)[1] == (("It", "rains", "."), ("O", "O", "O"))
     assert read(task)[0] == (
         ("Ada", "naps", ",", "Ada", "sails", "."),
         ("B-name", "O", "O", "B-name", "O", "O"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -113,8 +114,20 @@ def _why_not(records: Sequence[Any]) -> str:
     if any(map(_is_record, objects)):
         return ""
     keys = first_of(dict(leaves_of(objects[0])))
+    if columns := _columns_of_sentences(objects[0]):
+        return (
+            f"is JSON, whose keys {first_of(columns)} each hold a list for every sentence: write an object for each "
+            "sentence, with its lists"
+        )
     seen = "no two lists of one length, no text with spans"
     return f'is JSON, whose records have the keys {keys}: {seen} such as [[0, 4, "PER"]]'
+
+
+def _columns_of_sentences(record: Mapping[str, Any]) -> list[str]:
+    """The keys that hold lists of words, if two of them have equally many words in each list; else none."""
+    lengths = {key: [*map(len, value)] for key, value in record.items() if are_sentences(value)}
+    alike = Counter(map(tuple, lengths.values()))
+    return list(lengths) if any(count > 1 for count in alike.values()) else []
 
 
 def _is_record(record: Mapping[str, Any]) -> bool:

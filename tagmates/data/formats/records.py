@@ -335,10 +335,9 @@ def _strings(value: Any, key: str, where: str, *, null: bool = False) -> tuple[A
             what = "is empty" if text == "" else f"is {_json(text)}, not a string"
             raise DataError(f"{where}: number {number} in {key!r} {what}; correct it, or name another key")
         if _FORBIDDEN_CHARACTERS.search(text):
-            raise DataError(
-                f"{where}: number {number} in {key!r}, {shown(text)}, has a line end, a NUL or half a character; "
-                "correct it"
-            )
+            advice = "leave it out with its tag, or write a visible sign instead" if text.isspace() else "correct it"
+            fault = "has a line end, a NUL or half a character"
+            raise DataError(f"{where}: number {number} in {key!r}, {shown(text)}, {fault}; {advice}")
     return tuple(value)
 
 

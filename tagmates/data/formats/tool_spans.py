@@ -82,9 +82,11 @@ def marked_spans(value: Any, labels: Sequence[str], where: str) -> Iterator[Mark
                 for start, end in places:
                     yield MarkedSpan(start, end + 1, label, covered)
         return
+    if value == {}:  # CLUENER, where a text has no spans
+        return
     if isinstance(value, Mapping):  # a data set that keeps a list of objects as an object of lists
         columns = list(value.values())
-        if not columns or not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+        if not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
             raise DataError(f"{where}: an object stands where a list of spans is to be; name another key")
         value = [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
     if not isinstance(value, list):
@@ -140,7 +142,7 @@ def are_spans(value: Any) -> bool:
     """Whether this is a list of spans; it may be empty, and some may be broken."""
     if are_responses(value):
         return all(map(are_spans, filter(None, value)))
-    if value == [] or is_studio(value):
+    if value in ([], {}) or is_studio(value):
         return True
     if isinstance(value, list):
         return any(map(_is_span, value))
