@@ -1,6 +1,5 @@
 """The format of an input file, detected from its first lines: raw text, a table, CoNLL-U, JSON, and so on."""
 
-import csv
 import json
 import re
 from collections import Counter
@@ -200,9 +199,10 @@ def tag_separator_in(lines: Sequence[str]) -> str:
 
 
 def _header_cells(line: str) -> list[str] | None:
-    """The cells of a line with tabs, commas or semicolons; None for a line without any."""
+    """The cells of a line with tabs, commas or semicolons; None for a line without any, or one that is not CSV."""
     separator = next((sign for sign in "\t,;" if sign in line), None)
-    return None if separator is None else next(csv.reader([line], delimiter=separator))
+    rows = csv_rows([line], separator) if separator is not None else []
+    return rows[0] if rows else None
 
 
 def _format_of_named_table(lines: Sequence[str]) -> str:

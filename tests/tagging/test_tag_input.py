@@ -425,6 +425,11 @@ def test_halves_of_a_character_make_one_or_are_an_error(tmp_path: Path) -> None:
         words_in(f'["Mika", "{half}"]', "input:1")
 
 
+def test_old_line_ends_inside_a_row_are_no_csv(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has commas and no blanks, but it is not clear"):
+        words(tmp_path, "Mika\tB-PER\rsinks\tO\r,\tO\r\nUna\tB-PER\rsails\tO\r\r", ReadOptions("auto"))
+
+
 def test_an_empty_name_of_a_column_is_refused() -> None:
     for options in (ReadOptions(token_column=""), ReadOptions(sentence_columns=("a", ""))):
         with pytest.raises(ConfigError, match="is empty; name a column, or leave the option out"):

@@ -62,7 +62,8 @@ def _values(text: str, layout: FileLayout, name: str | int) -> Iterator[str]:
     rows = csv.reader(lines, delimiter=layout.separator) if layout.format == "csv" else split
     at = name - 1 if isinstance(name, int) else layout.heading.index(name)
     first = 0 if isinstance(name, int) else 1
-    yield from (row[at] for row in islice(rows, first, None) if at < len(row) and row[at].strip())
+    with suppress(csv.Error):  # behind it is no more of a table
+        yield from (row[at] for row in islice(rows, first, None) if at < len(row) and row[at].strip())
 
 
 def _records(text: str, layout: FileLayout) -> Iterator[dict[str, object]]:
