@@ -148,6 +148,15 @@ class Task(Settings):
     def _fill(cls, values: Any) -> Any:
         return {**FORMAT_DEFAULTS.get(str(values.get("format")), {}), **values} if isinstance(values, dict) else values
 
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, encoding: str) -> str:
+        try:
+            "a".encode(encoding)
+        except (LookupError, ValueError):
+            raise ValueError(f"{encoding!r} is not a text encoding; name one such as 'utf-8' or 'latin-1'") from None
+        return encoding
+
     @field_validator("mark")
     @classmethod
     def _check_mark(cls, mark: str) -> str:
@@ -166,6 +175,8 @@ class Task(Settings):
     @model_validator(mode="after")
     def _check_parts(self) -> "Task":
         parts = [part for part in (self.train, self.dev, self.test) if part]
+        if "\0" in "".join([str(self.folder), *("".join((*part.file, *part.tags)) for part in parts)]):
+            raise ValueError("folder, train, dev, test: there is a NUL in a path; correct it")
         if any(part.sent_id for part in parts) and self.format != "conllu":
             raise ValueError("sent_id: only the sentences of CoNLL-U have names; leave it out")
         if self.format != "packed" and any(not all(part.file) or not part.file for part in parts):

@@ -116,7 +116,7 @@ def check_options(options: ReadOptions) -> ReadOptions:
     try:
         "a".encode(options.encoding or "utf-8")
         codecs.getincrementaldecoder(options.encoding or "utf-8")
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         raise ConfigError(f"--encoding {options.encoding}: is not a text encoding; name one, such as latin-1") from None
     return replace(
         options,

@@ -214,6 +214,9 @@ class TestTomlRefused:
             ('train = "a"\ntoken_column = "one"', "tasks.pos: token_column: "),
             ('train = "a"\ntag_column = [1]', "tasks.pos: tag_column: "),
             ('train = "a"\nseparator = 3', "tasks.pos: separator: "),
+            ('train = "a"\nencoding = "rot13"', "tasks.pos: encoding: 'rot13' is not a text encoding; name one"),
+            ('train = "a"\nencoding = "\\u0000"', "tasks.pos: encoding: '\\x00' is not a text encoding; name one"),
+            ('train = "*"\nfolder = "\\u0000"', "tasks.pos: folder, train, dev, test: there is a NUL in a path"),
         ],
     )
     def test_entries(self, write: Write, lines: str, message: str) -> None:

@@ -426,7 +426,7 @@ def test_halves_of_a_character_make_one_or_are_an_error(tmp_path: Path) -> None:
 
 
 def test_old_line_ends_inside_a_row_are_no_csv(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has commas and no blanks, but it is not clear"):
+    with pytest.raises(DataError, match="input: has "):
         words(tmp_path, "Mika\tB-PER\rsinks\tO\r,\tO\r\nUna\tB-PER\rsails\tO\r\r", ReadOptions("auto"))
 
 

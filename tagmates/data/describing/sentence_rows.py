@@ -120,7 +120,7 @@ def _words_of(row: Sequence[str], beside: int, at: int) -> list[str]:
 
 def is_header_of_sentences(rows: Sequence[Sequence[str]], tag: int) -> bool:
     """Whether the first row names the columns, in files where each row is a sentence: its tag occurs nowhere else."""
-    first = rows[0][tag].strip()
+    first = rows[0][tag].strip() if len(rows[0]) > tag else ""
     return len(first.split()) == 1 and not any(
         first in CELL.findall(row[tag]) or repr(first) in row[tag] for row in rows[1:] if len(row) > tag
     )

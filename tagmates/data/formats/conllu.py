@@ -65,7 +65,8 @@ def read_conllu(
 
 def conllu_reader(index: int, feature: str = "") -> RowReader:
     """A reader that takes the form of a row, and the cell with this index (from 0) or one feature in it as the tag."""
-    what = (*(CONLLU_COLUMNS + CONLLULEX_COLUMNS)[: index + 1], "tag")[index]
+    names = CONLLU_COLUMNS + CONLLULEX_COLUMNS
+    what = names[index] if index < len(names) else "tag"
 
     def read_row(line: str, where: str, position: int) -> tuple[str, ...]:
         cells = line.split("\t")
