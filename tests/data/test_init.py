@@ -171,7 +171,7 @@ class TestColumns:
     def test_a_broken_line_is_noted(self, tmp_path: Path) -> None:
         (tmp_path / "a.tsv").write_text(columns(corpus(6), "\t") + "alone\n", encoding="utf-8")
         text = propose(tmp_path, "").text
-        assert "lines have not 3 columns" in text
+        assert "not have 3 columns: line" in text
         assert "has 1 column, but the tag is in column 2" in text
 
 

@@ -234,7 +234,10 @@ def _note_on_widths(grid: Grid) -> tuple[str, ...]:
     if not grid.odd:
         return ()
     places = ", ".join(str(row.number) for row in grid.odd[:5])
-    return (f"{len(grid.odd)} of the first {len(grid.words)} lines have not {grid.width} columns: line {places}",)
+    verb = "does" if len(grid.odd) == 1 else "do"
+    return (
+        f"{len(grid.odd)} of the first {len(grid.words)} lines {verb} not have {grid.width} columns: line {places}",
+    )
 
 
 def _names_in(comments: Sequence[str], width: int) -> tuple[str, ...]:
