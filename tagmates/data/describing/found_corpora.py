@@ -190,7 +190,8 @@ def _notes_on(files: Sequence[str], found: Mapping[str, FileLayout], sign: str) 
         yield from (f"{name}: {note}" for note in layout.notes)
     lost = sum(bool(sign) and line.startswith(sign) for line in _signed(layouts.values()))
     if lost:
-        yield f"{lost} sentences begin with {sign!r} too, so their first line is skipped like a comment"
+        begin = f"{plural(lost, 'sentence')} {'begins' if lost == 1 else 'begin'}"
+        yield f"{begin} with {sign!r} too, so the first line is skipped like a comment"
     yield from other_places(found, files)
     yield from unused_columns(found[files[0]], files[0])
     headings = {layout.heading for layout in layouts.values() if layout.keys.get("header")}
