@@ -164,8 +164,7 @@ class TestColumns:
         assert 'comment = "#id "' in propose(tmp_path, "").text
         (tmp_path / "a.tsv").write_text("#id 1\n#1\n" + text + "#\tSYM\tO\n", encoding="utf-8")
         assert (
-            "1 sentence begins with '#' too, so the first line is skipped like a comment"
-            in propose(tmp_path, "").text
+            "1 sentence begins with '#' too, so the first line is skipped like a comment" in propose(tmp_path, "").text
         )
 
     def test_a_broken_line_is_noted(self, tmp_path: Path) -> None:

@@ -285,6 +285,24 @@ class TestOtherTools:
             read_split(load_tasks(str(tmp_path))["x"], "train")
 
 
+@pytest.mark.parametrize("wrong", [700, 2**62])
+def test_an_integer_far_behind_the_others_is_no_tag(wrong: int, tmp_path: Path) -> None:
+    rows = [{"tokens": ["Ada", "naps", str(at)], "ner_tags": [2, 1, 0 if at != 7 else wrong]} for at in range(30)]
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    proposal = propose(tmp_path, "")
+    assert 'labels = ["label0", "label1", "label2"]' in proposal.text
+    assert f"train.jsonl:8: 'ner_tags' has {wrong}, but there are 3 labels" in proposal.text
+
+
+def test_large_integers_are_no_tags(tmp_path: Path) -> None:
+    rows = [{"tokens": ["Ada", "naps", str(at)], "ner_tags": [1800, 1900, 3000]} for at in range(30)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    text = propose(tmp_path, "").text
+    assert "the tags are integers such as 3000, which are too large to be numbers of tags" in text
+    assert "\nlabels =" not in text
+
+
 def test_a_word_that_is_a_line_end_is_named(tmp_path: Path) -> None:
     record = {"tokens": ["Ada", "\n\n", "naps"], "labels": ["B-PER", "O", "O"]}
     (tmp_path / "train.jsonl").write_text(30 * (json.dumps(record) + "\n"))

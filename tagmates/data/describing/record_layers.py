@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -155,16 +155,30 @@ def _integers(
     if not numbers:
         return {}, [], []
     folders = dict.fromkeys(folder for file in source.every_file for folder in ((root / file).parent, root))
-    known, files = names_beside([folder for folder in folders if folder.is_dir()], key, max(numbers) + 1)
-    if known:
-        return {"labels": list(known)}, [f"the names of the integers are those in {files[0].name}"], files
-    labels = [f"label{number}" for number in range(max(numbers) + 1)]
+    largest = _largest_tag(numbers)
+    for size in dict.fromkeys((max(numbers) + 1, largest + 1)):
+        known, files = names_beside([folder for folder in folders if folder.is_dir()], key, size)
+        if known:
+            return {"labels": list(known)}, [f"the names of the integers are those in {files[0].name}"], files
+    if largest < 0:
+        return {}, [f"the tags are integers such as {max(numbers)}, which are too large to be numbers of tags"], []
+    labels = [f"label{number}" for number in range(largest + 1)]
     notes = ["the tags are integers, and nothing says what they stand for: put their names here"]
     if numbers[0] == max(numbers.values()):
         labels[0] = "O"
         on = f"{numbers[0]:,} of {numbers.total():,} words"
         notes.append(f'0 is the tag of {on} and is taken for "O", the tag of words outside of all spans')
     return {"labels": labels}, notes, []
+
+
+def _largest_tag(numbers: Collection[int]) -> int:
+    """The largest of the numbers that may be a tag, or -1; a number far behind all smaller ones is a mistake."""
+    largest = -1
+    for count, number in enumerate(sorted(number for number in numbers if number >= 0), start=1):
+        if number > 20 + 10 * count:
+            break
+        largest = number
+    return largest
 
 
 def _no_layers(records: Sequence[LocatedRecord], place: str) -> DataError:
