@@ -358,7 +358,8 @@ def _of_spans_of_texts(
         notes += ["these are predictions of a model: nobody has annotated these texts"] if guessed else []
         layers.append(TagLayer({"tag_column": key}, None if len(found) == 1 and not guessed else key, tuple(notes)))
     text = next(filter(is_text, _values(records, token)))
-    text = text if isinstance(text, str) else " ".join(word["text"] for word in text)
+    if not isinstance(text, str):
+        text = " ".join(str(word.get("text")) for word in text if isinstance(word, Mapping))
     return FoundLayers(
         {"token_column": token, "scheme": "iob2"}, [f"texts with spans: {comment_text(text, 100)}"], layers
     )

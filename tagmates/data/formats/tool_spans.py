@@ -187,14 +187,14 @@ def _objects_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         kind = next((name for name in value if name.lower().endswith("labels")), None)
         if kind is None and not _is_bare_span(value):  # a choice, a rating, a text
             return []
-        return [{**value, **(value.get("globalOffsets") or {}), "labels": value.get(kind)}]
+        return [{**value, **_object_in(value, "globalOffsets"), "labels": value.get(kind)}]
     if "from_id" in item or item.get("type") == "relation":
         return []
     if isinstance(points, list):  # of Dataturks, which leaves an empty label where one was deleted
         label = item.get("label")
         return [{**point, "label": label} for point in points if isinstance(point, Mapping)] if label else []
     if isinstance(extraction, Mapping):  # of AutoML
-        return [{"start_offset": 0, **item, **(extraction.get("text_segment") or {})}]
+        return [{"start_offset": 0, **item, **_object_in(extraction, "text_segment")}]
     missing: dict[str, Any] = {"startOffset": 0} if "displayName" in item else {}  # Google's JSON leaves zeros out
     if is_number(item.get("offset")) and is_number(item.get("length")):  # of Azure
         missing = {"end": item["offset"] + item["length"]}
@@ -202,6 +202,12 @@ def _objects_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if isinstance(place, list) and len(place) == 2 and not any(key in item for key in (*_START, *_END)):
         missing = {"start": place[0], "end": place[1]}
     return [{**missing, **item}]
+
+
+def _object_in(item: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The object at a key; an empty one if there is none."""
+    value = item.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _with_labels(
