@@ -58,6 +58,7 @@ PLACES = [(name, place) for name, record in RECORDS.items() for place in places(
 @example(("automl", ("annotations", 0, "text_extraction", "text_segment")), True, True, True)
 @example(("prodigy", ("tokens", 1)), ["a"], False, True)
 @example(("prodigy", ("tokens", 1, "text")), 1.5, False, True)
+@example(("sentences", ("ner",)), True, False, True)
 @example(("lists", ("ner_tags", 0)), 2**70, False, False)
 def test_a_value_of_another_type(where: tuple[str, Place], value: Any, every: bool, first: bool) -> None:
     name, place = where

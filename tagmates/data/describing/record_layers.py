@@ -271,7 +271,11 @@ def _of_spans_of_sentences(records: Sequence[LocatedRecord]) -> FoundLayers | No
     """As ``layers_of_records``, if records have lists of sentences and a list of spans for each; else None."""
     token = next((key for key in _keys(records) if _most(map(are_sentences, _values(records, key)))), "")
     marked = {key: [value for value in _values(records, key) if value] for key in _keys(records) if token}
-    found = [key for key, own in marked.items() if _most(map(are_spans_of_sentences, own)) and any(chain(*chain(*own)))]
+    found = [
+        key
+        for key, own in marked.items()
+        if _most(map(are_spans_of_sentences, own)) and any(chain(*chain(*filter(are_spans_of_sentences, own))))
+    ]
     if not found:
         return None
     note = "spans that count the words of all sentences of a record, from 0, with inclusive ends"
